@@ -1,0 +1,28 @@
+/* HTTP/1.1 on the Unix socket: routes, authorization by peer credentials, JSON, server-sent events. The command line is a client like
+ * any other. docs/openapi.yaml says the same; a test compares the two. */
+#pragma once
+
+#include "reconcile/reconcile.h"
+
+struct api;
+struct ev_loop;
+struct error;
+
+struct api_settings {
+    const char *socket_path;   /* RUN_DIR/trestle.sock; mode 0666: peer credentials decide */
+    int listen_fd;             /* an open listening socket (socket activation), or -1 */
+    const char *group;         /* may change things beside root; NULL = root only */
+    const char *read_only_group;
+    const char *vm_directory;  /* for messages */
+    const char *version;
+};
+
+/* A console is a byte stream to the VM's serial line: handed in, because it is vmm's. */
+typedef int (*api_console)(void *context, const char *vm, int *ret_fd, struct error *err);
+
+int api_new(struct ev_loop *loop, struct reconciler *reconciler, const struct api_settings *settings, api_console console,
+            void *console_context, struct api **ret_api, struct error *err);
+void api_free(struct api *api);
+
+/* The reconciler's listener: sends the event to everybody who listens, and keeps the last 1,000 for those who come back. */
+void api_event(void *api, const struct reconcile_event *event);

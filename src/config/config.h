@@ -1,0 +1,63 @@
+/* Files in, model out: ifcfg-*, NAME.vm and trestle.conf are read by one lexer and the option table. Never runs a shell. All
+ * problems of all files are collected, each with file:line:column. */
+#pragma once
+
+#include "base/problem.h"
+#include "model/network.h"
+#include "model/vm.h"
+
+struct error;
+
+/* trestle.conf; rows of scope OPTION_SETTINGS */
+struct settings {
+    uint64_t set;
+    char **network_directories; /* [network] Directory=, may stand several times */
+    size_t network_directory_count;
+    bool repair;
+    char *vm_directory;
+    char *qemu_binary;
+    char *qemu_user;
+    char *ovs_database;
+    char *api_group, *api_read_only_group;
+};
+
+/* config_dir/trestle.conf; a file that does not exist gives the defaults. Directories: config_dir/network, config_dir/vms. */
+void settings_read(const char *config_dir, struct settings *ret_settings, struct problems *problems);
+void settings_clear(struct settings *settings);
+
+/* A set of files as text, so that files can come from a directory, from STATE_DIR/applied or from a request. */
+struct config_file {
+    char *path;  /* for messages */
+    char *name;  /* "ifcfg-br0" */
+    char *text;  /* NULL: it could not be read, `fault` says why */
+    size_t size;
+    char *fault;
+};
+struct config_files {
+    struct config_file *items;
+    size_t count;
+};
+
+/* All network files (ifcfg-*, route-*, …) of a directory, in natural order, without ignored suffixes (ifcfg.md), appended. A
+ * missing directory is a problem (warning). */
+void config_files_read(const char *directory, struct config_files *files, struct problems *problems);
+void config_files_add(struct config_files *files, const char *path, const char *text); /* name = the path's last part */
+void config_files_clear(struct config_files *files);
+bool config_files_same(const struct config_files *a, const struct config_files *b); /* names and texts */
+
+/* Files -> WANTED network, with the cross-checks (masters that no file names, two files with one DEVICE, an address twice, …).
+ * A file with an error gives no interface. lone: only a part of the files is at hand (check of single files): cross-file problems
+ * become warnings. */
+void config_network(const struct config_files *files, bool lone, struct network *ret_network, struct problems *problems);
+
+/* One VM file; NULL on errors. The VM's name is the file's name without ".vm". */
+struct vm *config_vm(const char *path, const char *text, struct problems *problems);
+
+/* Checks that need more than one VM: the same MAC or target twice, … */
+void config_check_vms(struct vm *const *vms, size_t count, struct problems *problems);
+
+/* The VM as a file's text, for `define` of something that came as JSON; the caller frees it. */
+char *config_vm_text(const struct vm *vm);
+
+/* `trestle check PATH…`: each a file (ifcfg-*, *.vm, trestle.conf) or a directory (CONFIG_DIR or one of network files). */
+void config_check_path(const char *path, struct problems *problems);

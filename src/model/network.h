@@ -1,0 +1,153 @@
+/* The host's network as trestle speaks of it. WANTED (out of files and commands) and OBSERVED (out of netlink) are the same types:
+ * `set` says which fields were stated, respectively are known, and only stated fields are compared and touched. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INTERFACE_NAME_SIZE 16 /* IFNAMSIZ */
+#define TRESTLE_GROUP 0x74726573u /* IFLA_GROUP of the links that trestle made: "tres" */
+#define TRESTLE_ALIAS "made by trestle"
+
+enum interface_kind { /* the order of interface_kind_names */
+    INTERFACE_ETHERNET, /* a NIC that the kernel's drivers made: nothing that can be created */
+    INTERFACE_LOOPBACK,
+    INTERFACE_BRIDGE,
+    INTERFACE_TAP,
+    INTERFACE_VETH,
+    INTERFACE_VLAN,
+    INTERFACE_BOND,
+    INTERFACE_OTHER, /* known to the kernel, not to trestle: shown, never made */
+};
+
+/* Bits of interface.set. The option table (option.h) names the key and the place of each scalar one. */
+enum interface_field {
+    FIELD_KIND,
+    FIELD_UP,
+    FIELD_MAC,
+    FIELD_MTU,
+    FIELD_MASTER,
+    FIELD_ADDRESSES, /* stated: every address listed is wanted (and for a bridge port: no other) */
+    FIELD_ROUTES,
+    FIELD_BRIDGE_STP,
+    FIELD_BRIDGE_FORWARD_DELAY,
+    FIELD_BRIDGE_HELLO_TIME,
+    FIELD_BRIDGE_MAX_AGE,
+    FIELD_BRIDGE_AGEING_TIME,
+    FIELD_BRIDGE_PRIORITY,
+    FIELD_BRIDGE_VLAN_FILTERING,
+    FIELD_BRIDGE_MULTICAST_SNOOPING,
+    FIELD_PORT_COST,
+    FIELD_PORT_PRIORITY,
+    FIELD_PORT_HAIRPIN,
+    FIELD_PORT_ISOLATED,
+    FIELD_PORT_LEARNING,
+    FIELD_PORT_UNICAST_FLOOD,
+    FIELD_PORT_MULTICAST_FLOOD,
+    INTERFACE_FIELDS
+};
+#define FIELD_BIT(field) (UINT64_C(1) << (field))
+#define FIELD_BRIDGE_ALL (FIELD_BIT(FIELD_PORT_COST) - FIELD_BIT(FIELD_BRIDGE_STP)) /* STP … MULTICAST_SNOOPING */
+#define FIELD_PORT_ALL (FIELD_BIT(INTERFACE_FIELDS) - FIELD_BIT(FIELD_PORT_COST))
+
+enum owner { OWNER_FOREIGN, OWNER_TRESTLE }; /* of a link: by its group and alias */
+
+struct address {
+    int family; /* AF_INET or AF_INET6 */
+    uint8_t bytes[16];
+    uint8_t prefix;
+    uint8_t scope;      /* RT_SCOPE_* */
+    uint32_t flags;     /* IFA_F_*; observed */
+    uint32_t valid;     /* seconds; UINT32_MAX = for ever; observed */
+    uint32_t preferred;
+};
+
+struct route {
+    int family;
+    uint8_t destination[16];
+    uint8_t prefix; /* 0 with zero destination: the default route */
+    bool has_gateway;
+    uint8_t gateway[16];
+    uint32_t metric;
+    uint32_t table;    /* RT_TABLE_MAIN as a rule */
+    uint8_t protocol;  /* RTPROT_*; a hint, not compared */
+};
+
+struct bridge_options { /* times in hundredths of a second, as the kernel has them (USER_HZ) */
+    bool stp;
+    uint32_t forward_delay, hello_time, max_age, ageing_time;
+    uint32_t priority;
+    bool vlan_filtering;
+    bool multicast_snooping;
+};
+
+struct port_options {
+    uint32_t cost, priority;
+    bool hairpin, isolated, learning, unicast_flood, multicast_flood;
+};
+
+struct interface {
+    char name[INTERFACE_NAME_SIZE];
+    uint64_t set;
+    enum interface_kind kind;
+    bool up; /* administratively */
+    uint8_t mac[6];
+    uint32_t mtu;
+    char master[INTERFACE_NAME_SIZE]; /* "" = none */
+    struct bridge_options bridge;
+    struct port_options port;
+    struct address *addresses;
+    size_t address_count;
+    struct route *routes; /* those that leave by this interface */
+    size_t route_count;
+
+    /* WANTED only */
+    char *file;           /* that states it, for messages; NULL = a command or a VM's NIC */
+    uint8_t hwaddr[6];    /* HWADDR=: the NIC must have this MAC; all zero = any */
+    bool onboot;          /* ONBOOT: brought up by start-up and apply */
+    bool adopt;           /* a foreign link of that name may be taken over (apply, iface verbs) */
+
+    /* OBSERVED only */
+    int index;
+    int master_index;
+    char kind_name[16];   /* as the kernel calls it: "bridge", "tun", "" for a NIC */
+    bool carrier;         /* IFF_LOWER_UP */
+    uint8_t operstate;    /* IF_OPER_* */
+    enum owner owner;
+    bool half_made;       /* ours by its group, but without the alias */
+};
+
+struct network {
+    struct interface **items; /* sorted by name */
+    size_t count;
+};
+
+extern const char *const interface_kind_names[]; /* "ethernet", "loopback", "bridge", …; NULL at the end */
+
+struct interface *interface_new(const char *name);
+struct interface *interface_copy(const struct interface *interface);
+void interface_free(struct interface *interface);
+static inline bool interface_has(const struct interface *interface, enum interface_field field)
+{
+    return interface->set & FIELD_BIT(field);
+}
+
+void network_clear(struct network *network);
+struct interface *network_find(const struct network *network, const char *name);
+void network_insert(struct network *network, struct interface *interface); /* takes it; the name must be new to the network */
+struct interface *network_remove(struct network *network, const char *name); /* the caller's; NULL if there is none */
+void network_copy(const struct network *network, struct network *ret_copy);
+
+/* Compare what makes two the same object: an address by family, bytes and prefix; a route by destination, gateway, metric, table. */
+bool address_same(const struct address *a, const struct address *b);
+bool route_same(const struct route *a, const struct route *b);
+
+/* "10.0.0.1/24"; "default via 10.0.0.254 metric 100". Buffers of ADDRESS_TEXT_SIZE and ROUTE_TEXT_SIZE. */
+#define ADDRESS_TEXT_SIZE 64
+#define ROUTE_TEXT_SIZE 192
+const char *address_text(const struct address *address, char buffer[ADDRESS_TEXT_SIZE]);
+const char *route_text(const struct route *route, char buffer[ROUTE_TEXT_SIZE]);
+
+/* An address that somebody stated: not the kernel's own link-local one, and not one of limited life (router advertisement, DHCP). */
+bool address_is_static(const struct address *address);

@@ -1,0 +1,80 @@
+/* The option table: one row per option of every file format. Readers, writers, diff, JSON, completion and the manual page come from
+ * the row; a new option touches one row (and the code that carries it to the kernel or QEMU). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/document.h"
+
+enum option_scope { /* a file format, or a section of one */
+    OPTION_INTERFACE, /* ifcfg-NAME -> struct interface */
+    OPTION_VM,        /* [vm] -> struct vm */
+    OPTION_DISK,      /* [disk NAME] -> struct disk */
+    OPTION_NIC,       /* [nic NAME] -> struct nic */
+    OPTION_DISPLAY,   /* [display] -> struct vm */
+    OPTION_SETTINGS,  /* trestle.conf -> struct settings (config/config.h); `section` names the section */
+    OPTION_SCOPES
+};
+
+enum option_type {
+    OPTION_BOOL,    /* bool */
+    OPTION_NUMBER,  /* uint32_t: the file's number × scale */
+    OPTION_SIZE,    /* uint64_t, bytes: 512M, 1G, 64K; a bare number is MiB, as in qemu -m */
+    OPTION_STRING,  /* char *, owned by the object */
+    OPTION_NAME,    /* char[16], an interface's name */
+    OPTION_MAC,     /* uint8_t[6] */
+    OPTION_CHOICE,  /* an enum; the index in `choices`, letter case ignored */
+    OPTION_RATE,    /* struct rate: average[,peak[,burst]] with virsh's forms "avg,,burst" */
+    OPTION_SPECIAL, /* read by a function of its own reader (DEVICE, IPADDRn, BRIDGING_OPTS, …) */
+    OPTION_IGNORED, /* the classic scripts or other tools know it; it changes nothing here; no word about it */
+    OPTION_LATER,   /* known, not applied yet: said once per file, as a warning */
+};
+
+enum option_change {
+    CHANGE_LIVE,   /* takes effect on the running object */
+    CHANGE_BOUNCE, /* the port or NIC goes down and up for it */
+    CHANGE_REMAKE, /* the object must be made again, or the VM started again */
+};
+
+struct option {
+    enum option_scope scope;
+    const char *section;          /* OPTION_SETTINGS only */
+    const char *key;              /* as files write it: "DELAY", "Memory" */
+    const char *name;             /* as JSON has it: "forward_delay", "memory"; NULL = not in JSON */
+    enum option_type type;
+    int field;                    /* bit of the object's `set`; -1 = none */
+    size_t offset;                /* of the value in the object */
+    bool numbered;                /* also with a number behind it: IPADDR0 … IPADDR255 */
+    int64_t minimum, maximum;     /* OPTION_NUMBER: of the file's number; OPTION_SIZE: of bytes */
+    uint32_t scale;               /* OPTION_NUMBER; 0 means 1 */
+    const char *const *choices;   /* OPTION_CHOICE: NULL at the end */
+    const char *fallback;         /* the default, as a file would write it; NULL = none, or QEMU's or the kernel's own */
+    enum option_change change;
+    const char *help;             /* one line */
+};
+
+extern const struct option option_table[];
+extern const size_t option_count;
+
+/* The row of a key; letter case counts. For numbered keys the number is cut off into *ret_number (-1 = none; may be NULL).
+ * section may be NULL but for OPTION_SETTINGS. */
+const struct option *option_find(enum option_scope scope, const char *section, const char *key, int *ret_number);
+/* The key most like it, or NULL. */
+const char *option_nearest(enum option_scope scope, const char *section, const char *key);
+
+/* Reads the text into the object and sets the bit. On failure (-EINVAL, -ERANGE) err says what is allowed, e.g.
+ * `wants a number from 68 to 65535, not "x"` (the caller puts file, line and key in front). Not for SPECIAL, IGNORED, LATER. */
+struct error;
+int option_parse(const struct option *option, void *object, const char *text, struct error *err);
+/* The value as a file writes it; the caller frees it; NULL when it is unset (an empty string, no rate, a zero MAC). */
+char *option_format(const struct option *option, const void *object);
+bool option_is_set(const struct option *option, const void *object); /* its bit in `set`, which is found by the scope */
+bool option_same(const struct option *option, const void *a, const void *b); /* are the values equal? */
+void option_set_defaults(enum option_scope scope, void *object); /* every fallback; sets no bits */
+
+/* JSON of all rows of a scope that have a `name`; values as numbers, booleans and strings (MAC and choices as text, sizes in bytes).
+ * only_set leaves out what has no bit. from_json refuses unknown members and wrong types, naming them. */
+json_t *option_to_json(enum option_scope scope, const void *object, bool only_set);
+int option_from_json(enum option_scope scope, void *object, const json_t *json, struct error *err);

@@ -1,0 +1,75 @@
+/* A plan: ordered steps, each with what a provider needs to take it, and its inverse. Made by diff.h, run by the reconciler. */
+#pragma once
+
+#include "base/document.h"
+#include "model/network.h"
+#include "model/vm.h"
+
+enum step_op {
+    /* the host's network; done by src/netdev */
+    STEP_LINK_CREATE,    /* to: the link with all of `fields`; it is marked as ours */
+    STEP_LINK_DELETE,    /* from: the link as it was */
+    STEP_LINK_SET,       /* from, to, fields: only those fields change */
+    STEP_ADDRESS_ADD,    /* interface, address */
+    STEP_ADDRESS_DELETE,
+    STEP_ROUTE_ADD,      /* interface, route */
+    STEP_ROUTE_DELETE,
+    /* TAPs; done by src/tap */
+    STEP_TAP_OPEN,       /* interface, nic: queues */
+    STEP_TAP_CLOSE,
+    /* VMs; done by src/vmm */
+    STEP_VM_SPAWN,       /* vm, nic-TAPs open: directory, sockets, QEMU held before its first instruction; QMP answers */
+    STEP_VM_KILL,
+    STEP_VM_CONTINUE,    /* also: resume */
+    STEP_VM_STOP,        /* suspend */
+    STEP_VM_RESET,
+    STEP_VM_POWERDOWN,   /* the ACPI button; the guest's answer is an event, not the step's end */
+    STEP_NIC_RECORD,     /* intent to attach is written to RUN_DIR */
+    STEP_NIC_FORGET,
+    STEP_NIC_PASS_FDS,   /* getfd of TAP queues and vhost descriptors */
+    STEP_NIC_CLOSE_FDS,
+    STEP_NETDEV_ADD,
+    STEP_NETDEV_DELETE,
+    STEP_DEVICE_ADD,     /* and read back: done means that QEMU has the device */
+    STEP_DEVICE_DELETE,  /* intent is written, QEMU asked; done means asked: the end is an event */
+    STEP_OPS
+};
+
+struct step {
+    enum step_op op;
+    char *object;  /* "br0", "vm c2 nic net1" */
+    char *text;    /* as a person would say it: "set br0 mtu 1500 → 9000" */
+    char interface[INTERFACE_NAME_SIZE]; /* that it acts on; "" = none */
+    char needs[INTERFACE_NAME_SIZE];     /* another interface that must be there: the master; "" = none */
+    struct interface *from, *to;         /* owned; NULL where the op has none */
+    uint64_t fields;
+    struct address address;
+    struct route route;
+    char vm_name[VM_NAME_SIZE];
+    struct vm *vm;   /* owned; STEP_VM_SPAWN */
+    struct nic *nic; /* owned; TAP, NIC, NETDEV and DEVICE steps */
+};
+
+struct plan {
+    char *name;          /* "apply", "attach-interface c2 net1": what a second request is told */
+    bool all_or_nothing; /* a step that fails takes back those before it; else it stops only what depends on it */
+    struct step *steps;
+    size_t count;
+};
+
+/* How a provider tells the end of a step: from the event loop, never from within the call that began it. err is NULL on success
+ * (result 0); result is -errno. */
+struct error;
+typedef void (*step_done)(void *context, int result, const struct error *err);
+
+struct step *plan_add(struct plan *plan, enum step_op op, const char *object, const char *text_format, ...)
+    __attribute__((format(printf, 4, 5)));
+void plan_clear(struct plan *plan);
+const char *step_op_name(enum step_op op); /* "link-create": the "op" of plan --json */
+
+/* The step that takes this one back; false when there is nothing to take back (a new TAP's attributes, a power button).
+ * The caller clears ret_inverse with step_clear. */
+bool step_invert(const struct step *step, struct step *ret_inverse);
+void step_clear(struct step *step);
+
+json_t *plan_to_json(const struct plan *plan); /* {"changes": N, "steps": [{"op", "object", "text"}]} */

@@ -1,0 +1,48 @@
+/* The kernel's links, addresses and routes: the only rtnetlink sockets of the program. OBSERVED is kept up to date by events and, after
+ * an overrun (which is normal operation), by a fresh dump. Writes go to the worker thread, because a request runs inside sendmsg()
+ * under RTNL; their acks come back to the loop with the kernel's own words. */
+#pragma once
+
+#include <linux/netlink.h>
+
+#include "model/plan.h"
+
+struct ev_loop;
+struct error;
+struct worker;
+struct netdev;
+struct nlattr;
+
+/* What one kind of link adds to the generic attributes: src/bridge gives one for "bridge". */
+struct netdev_kind {
+    const char *name; /* IFLA_INFO_KIND */
+    enum interface_kind kind;
+    /* IFLA_INFO_DATA of a link of this kind -> fields of the interface */
+    void (*parse_link)(const struct nlattr *data, struct interface *interface);
+    /* the other way: puts the attributes of `fields` into an open IFLA_INFO_DATA */
+    void (*put_link)(struct nlmsghdr *message, const struct interface *interface, uint64_t fields);
+    uint64_t link_fields; /* which fields put_link serves */
+    /* IFLA_INFO_SLAVE_DATA of a port of such a link; may be NULL */
+    void (*parse_port)(const struct nlattr *data, struct interface *interface);
+    void (*put_port)(struct nlmsghdr *message, const struct interface *interface, uint64_t fields);
+    uint64_t port_fields;
+};
+
+enum netdev_event { NETDEV_ADDED, NETDEV_CHANGED, NETDEV_REMOVED, NETDEV_RESYNCED /* name is "": anything may have changed */ };
+typedef void (*netdev_listener)(void *context, enum netdev_event event, const char *name);
+
+/* kinds: NULL at the end; borrowed for good. Dumps once, so OBSERVED is complete when it returns. The listener is called from the
+ * loop, for links, their addresses and their routes. Works in the network namespace in which it is called. */
+int netdev_new(struct ev_loop *loop, struct worker *worker, const struct netdev_kind *const *kinds, netdev_listener listener,
+               void *context, struct netdev **ret_netdev, struct error *err);
+void netdev_free(struct netdev *netdev);
+
+/* OBSERVED; borrowed, and kept in place: what is found in it is good until the loop turns. */
+const struct network *netdev_observed(const struct netdev *netdev);
+
+/* Takes one STEP_LINK_*, STEP_ADDRESS_* or STEP_ROUTE_*. The step must stay until done() is called; steps are taken in the order
+ * of the calls. When done() is called, the events of the step's own writes are in OBSERVED. */
+void netdev_apply(struct netdev *netdev, const struct step *step, step_done done, void *context);
+
+/* Asks the kernel afresh whether OBSERVED is what a dump says: for tests. Gives the number of differences. */
+int netdev_compare_with_dump(struct netdev *netdev, struct error *err);

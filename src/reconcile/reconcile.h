@@ -1,0 +1,100 @@
+/* The one road of every change: change WANTED, diff, plan, run, observe. Holds what is wanted of the host's network and of the VMs,
+ * asks the providers what is, and runs plans: one for the host's network at a time, one per VM beside it. Knows neither netlink nor
+ * QEMU: providers are handed in. */
+#pragma once
+
+#include "base/problem.h"
+#include "model/plan.h"
+
+struct ev_loop;
+struct error;
+struct reconciler;
+
+/* What the daemon wires up. Each apply() calls done later, from the loop. */
+struct reconcile_providers {
+    void *netdev;
+    const struct network *(*network_observed)(void *netdev);
+    void (*network_apply)(void *netdev, const struct step *step, step_done done, void *context);
+    void *tap;
+    void (*tap_apply)(void *tap, const struct step *step, step_done done, void *context);
+    void *vmm;
+    const struct vm *(*vm_observed)(void *vmm, const char *name);
+    size_t (*vm_list)(void *vmm, const struct vm ***ret_vms);
+    void (*vm_apply)(void *vmm, const struct step *step, step_done done, void *context);
+};
+
+/* The files, as WANTED. `applied` is the copy in STATE_DIR. */
+struct reconcile_files {
+    void *context;
+    /* The network files as they are now, respectively as last applied. Problems with errors: ret_network holds the rest. */
+    void (*read_network)(void *context, struct network *ret_network, struct problems *problems);
+    void (*read_applied)(void *context, struct network *ret_network, struct problems *problems);
+    bool (*applied_exists)(void *context);       /* and is of this boot */
+    int (*commit_applied)(void *context, struct error *err); /* what read_network gave last is now applied */
+    int (*write_vm)(void *context, const char *name, const char *text, struct error *err);
+    int (*remove_vm)(void *context, const char *name, struct error *err);
+};
+
+struct reconcile_event { /* what `trestle events` shows */
+    unsigned long long id;
+    const char *type;   /* "interface", "vm", "nic", "plan", "repair" */
+    const char *object; /* "br0", "c2", "c2 net1" */
+    const char *text;   /* one line */
+};
+typedef void (*reconcile_listener)(void *context, const struct reconcile_event *event);
+
+/* End of a request. err is NULL when result is 0. plan is what was run (may be NULL), borrowed. */
+typedef void (*reconcile_done)(void *context, int result, const struct error *err, const struct plan *plan,
+                               const struct problems *problems);
+
+struct reconciler *reconcile_new(struct ev_loop *loop, const struct reconcile_providers *providers, const struct reconcile_files *files,
+                                 bool repair, reconcile_listener listener, void *context);
+void reconcile_free(struct reconciler *reconciler);
+
+/* Start-up, after OBSERVED is complete: decides what is wanted (applied copy, or files on a new boot or first start), brings the
+ * network there step by step, then starts the VMs with Autostart (once per boot: `autostart`). done when that was tried once. */
+void reconcile_start(struct reconciler *reconciler, bool autostart, reconcile_done done, void *context);
+
+/* Providers' events come in here. */
+void reconcile_network_changed(struct reconciler *reconciler, const char *name);
+void reconcile_vm_changed(struct reconciler *reconciler, const char *vm, const char *text);
+void reconcile_nic_changed(struct reconciler *reconciler, const char *vm, const char *nic);
+
+/* The host's network. */
+const struct network *reconcile_network_observed(const struct reconciler *reconciler);
+const struct network *reconcile_network_wanted(const struct reconciler *reconciler);
+void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems); /* what apply would do now */
+void reconcile_apply(struct reconciler *reconciler, bool repair, reconcile_done done, void *context);
+/* Why an interface is as it is: "up", "waits for br0", "foreign", … into text. */
+void reconcile_interface_reason(struct reconciler *reconciler, const struct interface *interface, char *text, size_t size);
+bool reconcile_repairs(const struct reconciler *reconciler);
+/* The name of the running host-network plan, or NULL. */
+const char *reconcile_busy(const struct reconciler *reconciler);
+/* What went wrong last at start-up or in repair and stands still; NULL when nothing. One line each, separated by newlines. */
+const char *reconcile_troubles(const struct reconciler *reconciler);
+
+/* VMs. A VM is defined (by its file), running, or both. */
+struct reconcile_vm {
+    const char *name;
+    const struct vm *defined;  /* NULL: only running (its file was undefined) */
+    const struct vm *observed; /* NULL: shut off */
+    const char *last_reason;   /* why it is off, e.g. "guest powered off"; NULL */
+};
+bool reconcile_vm_find(const struct reconciler *reconciler, const char *name, struct reconcile_vm *ret_vm);
+size_t reconcile_vm_list(const struct reconciler *reconciler, struct reconcile_vm **ret_vms); /* sorted; the caller frees the array */
+
+/* Takes vm. text is what its file will hold; NULL when the file is there already (start-up). */
+int reconcile_vm_define(struct reconciler *reconciler, struct vm *vm, const char *text, struct error *err);
+int reconcile_vm_undefine(struct reconciler *reconciler, const char *name, struct error *err);
+
+enum reconcile_power { POWER_START, POWER_DESTROY, POWER_SHUTDOWN, POWER_SUSPEND, POWER_RESUME, POWER_RESET };
+void reconcile_vm_power(struct reconciler *reconciler, const char *name, enum reconcile_power power, reconcile_done done, void *context);
+
+/* Plugs a NIC into a running VM. What is not stated (name, MAC, target) is made up here; *ret_name (VM_NAME_SIZE) gets the name
+ * before done is called. */
+void reconcile_nic_attach(struct reconciler *reconciler, const char *vm, const struct nic *nic, char *ret_name, reconcile_done done,
+                          void *context);
+/* Takes it out: done when the guest has let go and TAP and port are gone, or with -ETIMEDOUT after `timeout` seconds; then the removal
+ * completes by itself when the guest answers. */
+void reconcile_nic_detach(struct reconciler *reconciler, const char *vm, const char *nic, double timeout, reconcile_done done,
+                          void *context);

@@ -1,0 +1,58 @@
+/* Virtual machines as QEMU processes. Each runs as an unprivileged user, outlives the daemon, and is found again by the next one from
+ * RUN_DIR/vms/NAME/ (state.json, pid, qmp.sock, console.sock, console.log, qemu.log). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/document.h"
+#include "model/plan.h"
+
+struct ev_loop;
+struct error;
+struct tap_table;
+struct vmm;
+
+struct vmm_settings {
+    const char *run_directory; /* RUN_DIR: the VMs' files lie in vms/NAME below it */
+    const char *binary;        /* QEMU; NULL = qemu-system-x86_64, else qemu-kvm, along PATH and /usr/libexec */
+    const char *user;          /* NULL = trestle-qemu if it exists, else nobody */
+    const char *accel;         /* overrides Accel= (TRESTLE_ACCEL); NULL = as the VM says */
+};
+
+enum vmm_event {
+    VMM_STATE_CHANGED, /* the VM's power state; text says why */
+    VMM_NIC_REMOVED,   /* the guest let go of the device: nic is now NIC_REMOVED; text is the NIC's name */
+    VMM_NIC_CHANGED,   /* text is the NIC's name */
+    VMM_GUEST_EVENT,   /* text is the QMP event's name: for `events` */
+};
+typedef void (*vmm_listener)(void *context, enum vmm_event event, const char *vm, const char *text);
+
+int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_settings *settings, vmm_listener listener, void *context,
+            struct vmm **ret_vmm, struct error *err);
+/* Leaves every VM running. */
+void vmm_free(struct vmm *vmm);
+
+/* Finds the VMs that run, or ran when the last daemon ended: connects to each, takes its TAPs back, and reads back its state and its
+ * devices. done() is called (from the loop) when all have answered or their time (5 s) is over. A VM that doesn't answer stays
+ * listed, with the reason. Left-overs of dead ones (sockets, state) are removed. */
+void vmm_adopt(struct vmm *vmm, void (*done)(void *context), void *context);
+
+/* OBSERVED: NULL when the VM is shut off. Borrowed until the loop turns. */
+const struct vm *vmm_observed(const struct vmm *vmm, const char *name);
+size_t vmm_list(const struct vmm *vmm, const struct vm ***ret_vms); /* the caller frees the array */
+
+/* Takes one STEP_VM_*, STEP_NIC_*, STEP_NETDEV_* or STEP_DEVICE_*. The step must stay until done() is called. */
+void vmm_apply(struct vmm *vmm, const struct step *step, step_done done, void *context);
+
+/* Which accelerator a VM would get, and why not KVM (*ret_reason, static text or NULL). */
+enum vm_accel vmm_choose_accel(const struct vmm *vmm, const struct vm *vm, const char **ret_reason);
+
+/* Sends any QMP command; the answer's "return" is borrowed during the call. */
+typedef void (*vmm_answer)(void *context, const json_t *value, const struct error *err);
+void vmm_command(struct vmm *vmm, const char *vm, const char *command, json_t *arguments, vmm_answer answer, void *context);
+
+/* A connection to the serial console (non-blocking, the caller's); one client at a time: -EBUSY. */
+int vmm_console(struct vmm *vmm, const char *vm, int *ret_fd, struct error *err);
+
+/* What the daemon's timer calls now and then: keeps console.log (2 MiB) and qemu.log (256 KiB) bounded. */
+void vmm_trim_logs(struct vmm *vmm);
