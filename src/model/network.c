@@ -1,0 +1,171 @@
+#include "model/network.h"
+
+#include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+const char *const interface_kind_names[] = {"ethernet", "loopback", "bridge", "tap", "veth", "vlan", "bond", "other", NULL};
+
+struct interface *interface_new(const char *name)
+{
+    struct interface *interface = NEW(struct interface);
+
+    text_copy(interface->name, sizeof(interface->name), name);
+    interface->onboot = true;
+    return interface;
+}
+
+struct interface *interface_copy(const struct interface *interface)
+{
+    struct interface *copy = memory_copy(interface, sizeof(*interface));
+
+    copy->addresses = memory_copy(interface->addresses, interface->address_count * sizeof(*interface->addresses));
+    copy->routes = memory_copy(interface->routes, interface->route_count * sizeof(*interface->routes));
+    copy->file = memory_string(interface->file);
+    return copy;
+}
+
+void interface_free(struct interface *interface)
+{
+    if (!interface)
+        return;
+    free(interface->addresses);
+    free(interface->routes);
+    free(interface->file);
+    free(interface);
+}
+
+void network_clear(struct network *network)
+{
+    for (size_t i = 0; i < network->count; i++)
+        interface_free(network->items[i]);
+    free(network->items);
+    *network = (struct network){0};
+}
+
+/* The place of `name`, or where it would have to be put. */
+static size_t network_position(const struct network *network, const char *name, bool *ret_found)
+{
+    size_t low = 0, high = network->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(network->items[middle]->name, name);
+
+        if (order == 0) {
+            *ret_found = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret_found = false;
+    return low;
+}
+
+struct interface *network_find(const struct network *network, const char *name)
+{
+    bool found;
+    size_t position = network_position(network, name, &found);
+
+    return found ? network->items[position] : NULL;
+}
+
+void network_insert(struct network *network, struct interface *interface)
+{
+    bool found;
+    size_t position = network_position(network, interface->name, &found);
+
+    /* Grown by doubling: a host with 4,000 links inserts each once. */
+    if ((network->count & (network->count - 1)) == 0)
+        network->items = memory_resize(network->items, network->count ? network->count * 2 : 1, sizeof(*network->items));
+    memmove(&network->items[position + 1], &network->items[position], (network->count - position) * sizeof(*network->items));
+    network->items[position] = interface;
+    network->count++;
+}
+
+struct interface *network_remove(struct network *network, const char *name)
+{
+    bool found;
+    size_t position = network_position(network, name, &found);
+    struct interface *interface;
+
+    if (!found)
+        return NULL;
+    interface = network->items[position];
+    network->count--;
+    memmove(&network->items[position], &network->items[position + 1], (network->count - position) * sizeof(*network->items));
+    return interface;
+}
+
+void network_copy(const struct network *network, struct network *ret_copy)
+{
+    *ret_copy = (struct network){0};
+    for (size_t i = 0; i < network->count; i++)
+        network_insert(ret_copy, interface_copy(network->items[i]));
+}
+
+static size_t family_size(int family)
+{
+    return family == AF_INET ? 4 : 16;
+}
+
+bool address_same(const struct address *a, const struct address *b)
+{
+    return a->family == b->family && a->prefix == b->prefix && memcmp(a->bytes, b->bytes, family_size(a->family)) == 0;
+}
+
+bool route_same(const struct route *a, const struct route *b)
+{
+    size_t size = family_size(a->family);
+
+    return a->family == b->family && a->prefix == b->prefix && a->metric == b->metric && a->table == b->table
+           && a->has_gateway == b->has_gateway && memcmp(a->destination, b->destination, size) == 0
+           && (!a->has_gateway || memcmp(a->gateway, b->gateway, size) == 0);
+}
+
+const char *address_text(const struct address *address, char buffer[ADDRESS_TEXT_SIZE])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+
+    inet_ntop(address->family, address->bytes, host, sizeof(host));
+    snprintf(buffer, ADDRESS_TEXT_SIZE, "%s/%u", host, address->prefix);
+    return buffer;
+}
+
+const char *route_text(const struct route *route, char buffer[ROUTE_TEXT_SIZE])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    int length;
+
+    if (route->prefix) {
+        inet_ntop(route->family, route->destination, host, sizeof(host));
+        length = snprintf(buffer, ROUTE_TEXT_SIZE, "%s/%u", host, route->prefix);
+    } else {
+        length = snprintf(buffer, ROUTE_TEXT_SIZE, "default");
+    }
+    if (route->has_gateway) {
+        inet_ntop(route->family, route->gateway, host, sizeof(host));
+        length += snprintf(buffer + length, ROUTE_TEXT_SIZE - (size_t)length, " via %s", host);
+    }
+    if (route->metric)
+        length += snprintf(buffer + length, ROUTE_TEXT_SIZE - (size_t)length, " metric %u", route->metric);
+    if (route->table != RT_TABLE_MAIN)
+        snprintf(buffer + length, ROUTE_TEXT_SIZE - (size_t)length, " table %u", route->table);
+    return buffer;
+}
+
+bool address_is_static(const struct address *address)
+{
+    if (address->family == AF_INET6 && address->scope == RT_SCOPE_LINK)
+        return false;
+    return address->flags & IFA_F_PERMANENT;
+}

@@ -1,0 +1,112 @@
+#include "model/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+static const struct {
+    const char *name;
+    int inverse; /* -1: nothing to take back */
+} operations[STEP_OPS] = {
+    [STEP_LINK_CREATE] = {"link-create", STEP_LINK_DELETE},
+    [STEP_LINK_DELETE] = {"link-delete", STEP_LINK_CREATE},
+    [STEP_LINK_SET] = {"link-set", STEP_LINK_SET},
+    [STEP_ADDRESS_ADD] = {"address-add", STEP_ADDRESS_DELETE},
+    [STEP_ADDRESS_DELETE] = {"address-delete", STEP_ADDRESS_ADD},
+    [STEP_ROUTE_ADD] = {"route-add", STEP_ROUTE_DELETE},
+    [STEP_ROUTE_DELETE] = {"route-delete", STEP_ROUTE_ADD},
+    [STEP_TAP_OPEN] = {"tap-open", STEP_TAP_CLOSE},
+    [STEP_TAP_CLOSE] = {"tap-close", -1},
+    [STEP_VM_SPAWN] = {"vm-spawn", STEP_VM_KILL},
+    [STEP_VM_KILL] = {"vm-kill", -1},
+    [STEP_VM_CONTINUE] = {"vm-continue", STEP_VM_STOP},
+    [STEP_VM_STOP] = {"vm-stop", STEP_VM_CONTINUE},
+    [STEP_VM_RESET] = {"vm-reset", -1},
+    [STEP_VM_POWERDOWN] = {"vm-powerdown", -1},
+    [STEP_NIC_RECORD] = {"nic-record", STEP_NIC_FORGET},
+    [STEP_NIC_FORGET] = {"nic-forget", -1},
+    [STEP_NIC_PASS_FDS] = {"nic-pass-fds", STEP_NIC_CLOSE_FDS},
+    [STEP_NIC_CLOSE_FDS] = {"nic-close-fds", -1},
+    [STEP_NETDEV_ADD] = {"netdev-add", STEP_NETDEV_DELETE},
+    [STEP_NETDEV_DELETE] = {"netdev-delete", -1},
+    [STEP_DEVICE_ADD] = {"device-add", STEP_DEVICE_DELETE},
+    [STEP_DEVICE_DELETE] = {"device-delete", -1},
+};
+
+const char *step_op_name(enum step_op op)
+{
+    return operations[op].name;
+}
+
+struct step *plan_add(struct plan *plan, enum step_op op, const char *object, const char *text_format, ...)
+{
+    struct step *step = APPEND(plan->steps, plan->count);
+    char line[512];
+    va_list arguments;
+
+    va_start(arguments, text_format);
+    vsnprintf(line, sizeof(line), text_format, arguments);
+    va_end(arguments);
+    step->op = op;
+    step->object = memory_string(object);
+    step->text = memory_string(line);
+    return step;
+}
+
+void step_clear(struct step *step)
+{
+    free(step->object);
+    free(step->text);
+    interface_free(step->from);
+    interface_free(step->to);
+    vm_free(step->vm);
+    if (step->nic) {
+        nic_clear(step->nic);
+        free(step->nic);
+    }
+    *step = (struct step){0};
+}
+
+void plan_clear(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        step_clear(&plan->steps[i]);
+    free(plan->steps);
+    free(plan->name);
+    *plan = (struct plan){0};
+}
+
+bool step_invert(const struct step *step, struct step *ret_inverse)
+{
+    int inverse = operations[step->op].inverse;
+
+    /* What a link was before is not known for one that came up in the same plan: its creation is taken back instead. */
+    if (inverse < 0 || (step->op == STEP_LINK_SET && !step->from))
+        return false;
+    *ret_inverse = *step;
+    ret_inverse->op = (enum step_op)inverse;
+    ret_inverse->object = memory_string(step->object);
+    ret_inverse->text = memory_format("take back: %s", step->text);
+    ret_inverse->from = step->to ? interface_copy(step->to) : NULL;
+    ret_inverse->to = step->from ? interface_copy(step->from) : NULL;
+    ret_inverse->vm = step->vm ? vm_copy(step->vm) : NULL;
+    if (step->nic) {
+        ret_inverse->nic = NEW(struct nic);
+        nic_copy(step->nic, ret_inverse->nic);
+    }
+    return true;
+}
+
+json_t *plan_to_json(const struct plan *plan)
+{
+    json_t *steps = json_array();
+
+    for (size_t i = 0; i < plan->count; i++)
+        json_array_append_new(steps, json_pack("{s:s, s:s, s:s}", "op", step_op_name(plan->steps[i].op), "object",
+                                               plan->steps[i].object, "text", plan->steps[i].text));
+    return json_pack("{s:I, s:o}", "changes", (json_int_t)plan->count, "steps", steps);
+}
