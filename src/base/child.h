@@ -9,7 +9,7 @@ struct error;
 
 struct child_spec {
     const char *const *arguments; /* [0] is the program's path; NULL at the end */
-    const int *keep;              /* descriptors (3 and above) that the program inherits under their own numbers; all others are closed */
+    const int *keep;              /* descriptors (from 3) that the program inherits under their own numbers; it gets no others */
     size_t keep_count;
     int output;                   /* stdout and stderr; -1 = /dev/null. stdin is always /dev/null */
     bool unprivileged;            /* drops to uid, gid and groups, no capabilities, no_new_privs */
@@ -41,7 +41,7 @@ void child_abandon(struct child *child);
 /* False in a user namespace that doesn't map the uid. */
 bool child_can_become(uid_t uid);
 
-/* The start time of a process in clock ticks since boot (field 22 of /proc/PID/stat): with the pid it names a process for good. */
+/* The start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); with the pid that names it for good. */
 int child_start_time(pid_t pid, unsigned long long *ret_ticks, struct error *err);
 
 /* A pidfd of a process that must still have that start time; -ESRCH when it is another or none. */

@@ -7,8 +7,8 @@
 
 struct error;
 
-/* Reads a whole file of at most `limit` bytes (-EFBIG beyond). The text is NUL-terminated; the caller frees it. ret_size may be NULL.
- * Directories, devices and FIFOs are refused. dirfd may be AT_FDCWD. */
+/* Reads a whole file of at most `limit` bytes (-EFBIG beyond). The text is NUL-terminated; the caller frees it. ret_size may be
+ * NULL. Directories, devices and FIFOs are refused. dirfd may be AT_FDCWD. */
 int file_read(int dirfd, const char *path, size_t limit, char **ret_text, size_t *ret_size, struct error *err);
 
 /* Writes path.tmp-PID beside it, renames it over path; with `durable` also fsync of file and directory. Follows a symlink at
@@ -27,5 +27,6 @@ int file_remove(const char *path, struct error *err);
 
 /* Cuts the front of a log that somebody else writes with O_APPEND, when it is over 2 × keep bytes, so that the last `keep` bytes
  * stay: FALLOC_FL_COLLAPSE_RANGE where the file system has it, else the front is punched out (its bytes then read as NULs and
- * take no space; nothing that is being written can get lost either way). */
+ * take no space; nothing that is being written can get lost either way). Moves the
+ * position of fd, which must be open for writing. */
 int file_trim(int fd, size_t keep, struct error *err);

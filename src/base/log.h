@@ -1,6 +1,6 @@
-/* One line per event on stderr, with a level; with the journal's <N> prefix where stderr is the stream that $JOURNAL_STREAM names.
- * Control characters in the text become spaces, so that nobody can forge a line. The level is "info" at first. Libraries fill errors instead: only the API's
- * handlers, the reconciler and main log. */
+/* One line per event on stderr, with a level; with the journal's <N> prefix where stderr is what $JOURNAL_STREAM names. Control
+ * characters in the text become spaces, so that nobody can forge a line. The level is "info" at first. Libraries fill errors
+ * instead: only the API's handlers, the reconciler and main log. */
 #pragma once
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };

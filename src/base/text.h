@@ -21,7 +21,8 @@ void text_clear(struct text *text);
 bool text_equal(const char *a, const char *b); /* NULL equals NULL */
 bool text_starts(const char *text, const char *prefix);
 
-/* The whole of `text` as a number from minimum to maximum: 0, -EINVAL (no number) or -ERANGE. Base 10; no sign but '-', no blanks. */
+/* The whole of `text` as a number from minimum to maximum: 0, -EINVAL (no number; NULL too) or -ERANGE. Base 10; no sign but
+ * '-', no blanks. */
 int text_number(const char *text, int64_t minimum, int64_t maximum, int64_t *ret);
 
 /* The candidate nearest to `word` (by edit distance, letter case ignored), or NULL when none is near enough to suggest. */
