@@ -23,14 +23,17 @@ struct reconcile_providers {
     void (*vm_apply)(void *vmm, const struct step *step, step_done done, void *context);
 };
 
-/* The files, as WANTED. `applied` is the copy in STATE_DIR. */
+/* The files, as WANTED. The applied copy lies in STATE_DIR. */
 struct reconcile_files {
     void *context;
-    /* The network files as they are now, respectively as last applied. Problems with errors: ret_network holds the rest. */
+    /* The network files as they are now. Problems with errors: ret_network holds the rest. */
     void (*read_network)(void *context, struct network *ret_network, struct problems *problems);
-    void (*read_applied)(void *context, struct network *ret_network, struct problems *problems);
-    bool (*applied_exists)(void *context);       /* and is of this boot */
-    int (*commit_applied)(void *context, struct error *err); /* what read_network gave last is now applied */
+    /* What start-up wants: the applied copy within one boot; on a new boot or a first start the files, and for a wrong one its copy. */
+    void (*read_start)(void *context, struct network *ret_network, struct problems *problems);
+    /* What read_network, or read_start, gave last is now the applied copy. */
+    int (*commit_applied)(void *context, struct error *err);
+    /* The VM files; the caller frees each and the array. */
+    size_t (*read_vms)(void *context, struct vm ***ret_vms, struct problems *problems);
     int (*write_vm)(void *context, const char *name, const char *text, struct error *err);
     int (*remove_vm)(void *context, const char *name, struct error *err);
 };
@@ -43,7 +46,8 @@ struct reconcile_event { /* what `trestle events` shows */
 };
 typedef void (*reconcile_listener)(void *context, const struct reconcile_event *event);
 
-/* End of a request. err is NULL when result is 0. plan is what was run (may be NULL), borrowed. */
+/* End of a request: comes from the loop, never from within the call that made the request. err is NULL when result is 0. plan is what
+ * was run, problems what was found on the way (both may be NULL, both borrowed). */
 typedef void (*reconcile_done)(void *context, int result, const struct error *err, const struct plan *plan,
                                const struct problems *problems);
 

@@ -1,0 +1,338 @@
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/worker.h"
+#include "bridge/bridge.h"
+#include "config/config.h"
+#include "daemon/files.h"
+#include "daemon/notify.h"
+#include "netdev/netdev.h"
+#include "reconcile/reconcile.h"
+#include "tap/tap.h"
+#include "vmm/vmm.h"
+
+#define LOG_TRIM_INTERVAL 1. /* seconds */
+
+struct daemon {
+    struct ev_loop *loop;
+    struct daemon_options options;
+    struct settings settings;
+    int lock;
+    char *socket_path;
+    struct worker *worker;
+    ev_io worker_watcher;
+    ev_timer trim_timer;
+    struct netdev *netdev;
+    struct tap_table *taps;
+    struct vmm *vmm;
+    struct files *files;
+    struct reconciler *reconciler;
+    struct api *api;
+    bool failed;
+};
+
+static const struct netdev_kind *const link_kinds[] = {&bridge_kind, NULL};
+
+/* -- wires between the parts ---------------------------------------------------------------------------------------------------------- */
+
+static const struct network *provide_network(void *netdev)
+{
+    return netdev_observed(netdev);
+}
+
+static void provide_network_apply(void *netdev, const struct step *step, step_done done, void *context)
+{
+    netdev_apply(netdev, step, done, context);
+}
+
+static void provide_tap_apply(void *taps, const struct step *step, step_done done, void *context)
+{
+    tap_apply(taps, step, done, context);
+}
+
+static const struct vm *provide_vm(void *vmm, const char *name)
+{
+    return vmm_observed(vmm, name);
+}
+
+static size_t provide_vm_list(void *vmm, const struct vm ***ret_vms)
+{
+    return vmm_list(vmm, ret_vms);
+}
+
+static void provide_vm_apply(void *vmm, const struct step *step, step_done done, void *context)
+{
+    vmm_apply(vmm, step, done, context);
+}
+
+static void on_network(void *context, enum netdev_event event, const char *name)
+{
+    const struct daemon *daemon = context;
+
+    (void)event;
+    if (daemon->reconciler)
+        reconcile_network_changed(daemon->reconciler, name);
+}
+
+static void on_vm(void *context, enum vmm_event event, const char *vm, const char *text)
+{
+    const struct daemon *daemon = context;
+
+    if (!daemon->reconciler)
+        return;
+    switch (event) {
+    case VMM_STATE_CHANGED:
+        reconcile_vm_changed(daemon->reconciler, vm, text);
+        break;
+    case VMM_NIC_REMOVED:
+    case VMM_NIC_CHANGED:
+        reconcile_nic_changed(daemon->reconciler, vm, text);
+        break;
+    case VMM_GUEST_EVENT:
+        log_debug("vm %s: %s", vm, text);
+        break;
+    }
+}
+
+static void on_event(void *context, const struct reconcile_event *event)
+{
+    const struct daemon *daemon = context;
+
+    if (daemon->api)
+        api_event(daemon->api, event);
+}
+
+static int open_console(void *vmm, const char *vm, int *ret_fd, struct error *err)
+{
+    return vmm_console(vmm, vm, ret_fd, err);
+}
+
+static void on_worker(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop, (void)events;
+    worker_collect(watcher->data);
+}
+
+static void on_trim(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop, (void)events;
+    vmm_trim_logs(timer->data);
+}
+
+/* -- start-up, step by step ------------------------------------------------------------------------------------------------------------- */
+
+static void tell_problems(const struct problems *problems)
+{
+    for (size_t i = 0; problems && i < problems->count; i++) {
+        CLEANUP(freep) char *line = problem_text(&problems->items[i]);
+
+        log_line(problems->items[i].warning ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "%s", line);
+    }
+}
+
+static int take_lock(struct daemon *daemon, struct error *err)
+{
+    CLEANUP(freep) char *path = memory_format("%s/lock", daemon->options.run_directory);
+
+    daemon->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (daemon->lock < 0)
+        return error_errno(err, errno, "%s: open", path);
+    if (flock(daemon->lock, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, EBUSY, "%s: another trestled runs here: stop it first, or give this one its own -r and -s", path);
+    return 0;
+}
+
+static int read_settings(struct daemon *daemon, struct error *err)
+{
+    struct problems problems = {0};
+    int result = 0;
+
+    settings_read(daemon->options.config_directory, &daemon->settings, &problems);
+    tell_problems(&problems);
+    if (problems.errors)
+        result = error_set(err, EINVAL, "%s/trestle.conf: has errors: see above", daemon->options.config_directory);
+    problems_clear(&problems);
+    return result;
+}
+
+static int make_directories(struct daemon *daemon, struct error *err)
+{
+    int result = file_make_directory(daemon->options.run_directory, 0755, err);
+
+    return result < 0 ? result : file_make_directory(daemon->options.state_directory, 0755, err);
+}
+
+static int make_worker(struct daemon *daemon, struct error *err)
+{
+    int result = worker_new(&daemon->worker, err);
+
+    if (result < 0)
+        return result;
+    ev_io_init(&daemon->worker_watcher, on_worker, worker_fd(daemon->worker), EV_READ);
+    daemon->worker_watcher.data = daemon->worker;
+    ev_io_start(daemon->loop, &daemon->worker_watcher);
+    return 0;
+}
+
+static int make_vmm(struct daemon *daemon, struct error *err)
+{
+    struct vmm_settings settings = {
+        .run_directory = daemon->options.run_directory,
+        .binary = daemon->settings.qemu_binary,
+        .user = daemon->settings.qemu_user,
+        .accel = getenv("TRESTLE_ACCEL"),
+    };
+    int result = vmm_new(daemon->loop, daemon->taps, &settings, on_vm, daemon, &daemon->vmm, err);
+
+    if (result < 0)
+        return result;
+    ev_timer_init(&daemon->trim_timer, on_trim, LOG_TRIM_INTERVAL, LOG_TRIM_INTERVAL);
+    daemon->trim_timer.data = daemon->vmm;
+    ev_timer_start(daemon->loop, &daemon->trim_timer);
+    return 0;
+}
+
+static void make_reconciler(struct daemon *daemon)
+{
+    struct reconcile_providers providers = {
+        .netdev = daemon->netdev,
+        .network_observed = provide_network,
+        .network_apply = provide_network_apply,
+        .tap = daemon->taps,
+        .tap_apply = provide_tap_apply,
+        .vmm = daemon->vmm,
+        .vm_observed = provide_vm,
+        .vm_list = provide_vm_list,
+        .vm_apply = provide_vm_apply,
+    };
+    struct reconcile_files provider;
+
+    daemon->files = files_new(daemon->options.state_directory, &daemon->settings);
+    files_provide(daemon->files, &provider);
+    daemon->reconciler = reconcile_new(daemon->loop, &providers, &provider, daemon->settings.repair, on_event, daemon);
+}
+
+static int make_api(struct daemon *daemon, struct error *err)
+{
+    struct api_settings settings = {
+        .listen_fd = notify_listen_fd(),
+        .group = daemon->settings.api_group,
+        .read_only_group = daemon->settings.api_read_only_group,
+        .vm_directory = daemon->settings.vm_directory,
+        .version = TRESTLE_VERSION,
+    };
+
+    daemon->socket_path = memory_format("%s/trestle.sock", daemon->options.run_directory);
+    settings.socket_path = daemon->socket_path;
+    return api_new(daemon->loop, daemon->reconciler, &settings, open_console, daemon->vmm, &daemon->api, err);
+}
+
+/* The API opens last: whoever can ask is answered about a host that is up. */
+static void started(void *context, int result, const struct error *err, const struct plan *plan, const struct problems *problems)
+{
+    struct daemon *daemon = context;
+    struct error failure = {0};
+
+    (void)result, (void)err; /* failed steps have been logged, and are retried */
+    tell_problems(problems);
+    if (make_api(daemon, &failure) < 0) {
+        log_error("%s", failure.text);
+        daemon->failed = true;
+        ev_break(daemon->loop, EVBREAK_ALL);
+        return;
+    }
+    log_notice("ready: %zu %s to bring the host's network up", plan ? plan->count : 0,
+               plan && plan->count == 1 ? "step was taken" : "steps were taken");
+    notify_send("READY=1");
+}
+
+static void adopted(void *context)
+{
+    struct daemon *daemon = context;
+    CLEANUP(freep) char *marker = memory_format("%s/autostarted", daemon->options.run_directory);
+    bool first = access(marker, F_OK) < 0;
+    struct error err = {0};
+
+    /* RUN_DIR is empty after a boot, so the marker says whether Autostart has acted in this one. */
+    if (first && file_write(marker, "", 0, 0600, false, &err) < 0)
+        log_warning("%s", err.text);
+    reconcile_start(daemon->reconciler, first, started, daemon);
+}
+
+static int make_parts(struct daemon *daemon, struct error *err)
+{
+    int result = read_settings(daemon, err);
+
+    if (result == 0)
+        result = make_directories(daemon, err);
+    if (result == 0)
+        result = take_lock(daemon, err);
+    if (result == 0)
+        result = make_worker(daemon, err);
+    if (result == 0)
+        result = netdev_new(daemon->loop, daemon->worker, link_kinds, on_network, daemon, &daemon->netdev, err);
+    if (result < 0)
+        return result;
+    daemon->taps = tap_table_new(daemon->worker);
+    result = make_vmm(daemon, err);
+    if (result < 0)
+        return result;
+    make_reconciler(daemon);
+    return 0;
+}
+
+bool daemon_failed(const struct daemon *daemon)
+{
+    return daemon->failed;
+}
+
+int daemon_new(struct ev_loop *loop, const struct daemon_options *options, struct daemon **ret_daemon, struct error *err)
+{
+    struct daemon *daemon = NEW(struct daemon);
+    int result;
+
+    daemon->loop = loop;
+    daemon->options = *options;
+    daemon->lock = -1;
+    result = make_parts(daemon, err);
+    if (result < 0) {
+        daemon_free(daemon);
+        return result;
+    }
+    vmm_adopt(daemon->vmm, adopted, daemon);
+    *ret_daemon = daemon;
+    return 0;
+}
+
+void daemon_free(struct daemon *daemon)
+{
+    if (!daemon)
+        return;
+    api_free(daemon->api);
+    if (daemon->worker)
+        ev_io_stop(daemon->loop, &daemon->worker_watcher);
+    worker_free(daemon->worker); /* what was queued for the kernel is done and told before its owners go */
+    ev_timer_stop(daemon->loop, &daemon->trim_timer);
+    reconcile_free(daemon->reconciler);
+    vmm_free(daemon->vmm);
+    tap_table_free(daemon->taps);
+    netdev_free(daemon->netdev);
+    files_free(daemon->files);
+    settings_clear(&daemon->settings);
+    close_fdp(&daemon->lock);
+    free(daemon->socket_path);
+    free(daemon);
+}

@@ -1,0 +1,307 @@
+/* The host's network: start-up, apply, repair. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "model/diff.h"
+#include "reconcile/reconcile_internal.h"
+
+#define REPAIR_FIRST 0.05 /* seconds; doubled while the same object is lost again and again */
+#define REPAIR_LONGEST 60.
+
+const struct network *host_observed(const struct reconciler *reconciler)
+{
+    return reconciler->providers.network_observed(reconciler->providers.netdev);
+}
+
+/* -- what is wanted --------------------------------------------------------------------------------------------------------------- */
+
+/* A person who sets an interface down by hand means it (ip link set down): repair leaves that alone; start-up and apply don't. */
+static void leave_down(struct network *wanted, const struct network *observed)
+{
+    for (size_t i = 0; i < wanted->count; i++)
+        if (network_find(observed, wanted->items[i]->name))
+            wanted->items[i]->set &= ~FIELD_BIT(FIELD_UP);
+}
+
+static void add_taps(struct reconciler *reconciler, const struct machine *machine, struct network *wanted)
+{
+    const struct vm *vm = machine_observed(reconciler, machine);
+
+    /* While a plan of the VM runs, its TAPs are that plan's. */
+    if (!vm || machine->queue.running)
+        return;
+    for (size_t i = 0; i < vm->nic_count; i++) {
+        const struct nic *nic = &vm->nics[i];
+
+        if (nic->type == NIC_BRIDGE && (nic->state == NIC_PLUGGED || nic->state == NIC_UNPLUGGING)
+            && !network_find(wanted, nic->target))
+            network_insert(wanted, nic_wanted_link(nic, host_observed(reconciler)));
+    }
+}
+
+void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted)
+{
+    network_copy(&reconciler->wanted, ret_wanted);
+    if (repairing)
+        leave_down(ret_wanted, host_observed(reconciler));
+    for (size_t i = 0; i < reconciler->machine_count; i++)
+        add_taps(reconciler, reconciler->machines[i], ret_wanted);
+}
+
+static void remember_troubles(struct reconciler *reconciler, const struct problems *problems)
+{
+    text_clear(&reconciler->troubles);
+    for (size_t i = 0; i < problems->count; i++) {
+        char *line = problem_text(&problems->items[i]);
+
+        text_format(&reconciler->troubles, "%s%s", i ? "\n" : "", line);
+        free(line);
+    }
+}
+
+/* -- repair ----------------------------------------------------------------------------------------------------------------------- */
+
+static struct backoff *repair_backoff(struct reconciler *reconciler, const char *name)
+{
+    struct repair_memory *memory;
+
+    for (size_t i = 0; i < reconciler->repair_count; i++)
+        if (text_equal(reconciler->repairs[i].name, name))
+            return &reconciler->repairs[i].backoff;
+    memory = APPEND(reconciler->repairs, reconciler->repair_count);
+    text_copy(memory->name, sizeof(memory->name), name);
+    backoff_init(&memory->backoff, REPAIR_FIRST, REPAIR_LONGEST);
+    return &memory->backoff;
+}
+
+/* Leaves in the plan only what may be tried now; gives the time of the next try, or 0. Whoever fights with somebody else over an
+ * object does so ever more slowly. */
+static double drop_steps_in_backoff(struct reconciler *reconciler, struct plan *plan)
+{
+    double now = ev_now(reconciler->loop), next = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct backoff *backoff = repair_backoff(reconciler, plan->steps[i].interface);
+
+        if (backoff_may_try(backoff, now)) {
+            plan->steps[kept++] = plan->steps[i];
+        } else {
+            if (!next || backoff->next < next)
+                next = backoff->next;
+            step_clear(&plan->steps[i]);
+        }
+    }
+    plan->count = kept;
+    return next;
+}
+
+/* A repair that worked counts too: a fight is many of those. One that comes long after the last is no fight. */
+static void count_repair(struct backoff *backoff, double now)
+{
+    if (now > backoff->next + REPAIR_LONGEST)
+        backoff_succeeded(backoff);
+    backoff_failed(backoff, now);
+}
+
+static void repair_ended(void *context, int result, const struct error *err, const struct plan *plan)
+{
+    struct reconciler *reconciler = context;
+    double now = ev_now(reconciler->loop);
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct step *step = &plan->steps[i];
+
+        if (i == 0 || !text_equal(step->interface, plan->steps[i - 1].interface))
+            count_repair(repair_backoff(reconciler, step->interface), now);
+        event_emit(reconciler, "repair", step->object, "%s", step->text);
+    }
+    if (result < 0)
+        log_warning("repair: %s", err->text);
+    queue_finish(reconciler, &reconciler->queue, result, err, plan);
+    host_schedule(reconciler, REPAIR_FIRST);
+}
+
+static void repair_begin(struct reconciler *reconciler, struct request *request)
+{
+    struct network wanted = {0}, previous = {0};
+    struct plan plan = {.name = memory_string("repair")};
+    double next;
+
+    host_wanted(reconciler, true, &wanted);
+    network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
+    remember_troubles(reconciler, &request->problems);
+    next = drop_steps_in_backoff(reconciler, &plan);
+    network_clear(&wanted);
+    if (next)
+        host_schedule(reconciler, next - ev_now(reconciler->loop));
+    if (plan.count) {
+        run_plan(reconciler, &plan, repair_ended, reconciler);
+        return;
+    }
+    plan_clear(&plan);
+    queue_finish(reconciler, &reconciler->queue, 0, NULL, NULL);
+}
+
+void host_pass(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct reconciler *reconciler = timer->data;
+    struct request *request;
+
+    (void)loop, (void)events;
+    if (!reconciler->adopted || !reconciler->repair || reconciler->queue.first || reconciler->queue.running)
+        return; /* what runs schedules another pass at its end */
+    request = request_new("repair", NULL, NULL);
+    request->begin = repair_begin;
+    queue_add(reconciler, &reconciler->queue, request);
+}
+
+/* The earliest of all wishes counts. */
+void host_schedule(struct reconciler *reconciler, double after)
+{
+    if (ev_is_active(&reconciler->pass_timer) && ev_timer_remaining(reconciler->loop, &reconciler->pass_timer) <= after)
+        return;
+    ev_timer_stop(reconciler->loop, &reconciler->pass_timer);
+    ev_timer_set(&reconciler->pass_timer, after > 0 ? after : 0., 0.);
+    ev_timer_start(reconciler->loop, &reconciler->pass_timer);
+}
+
+/* -- apply ------------------------------------------------------------------------------------------------------------------------ */
+
+static void replace_definitions(struct reconciler *reconciler, struct problems *problems)
+{
+    struct vm **vms = NULL;
+    size_t count = reconciler->files.read_vms(reconciler->files.context, &vms, problems);
+
+    for (size_t i = 0; i < count; i++) {
+        struct machine *machine = machine_add(reconciler, vms[i]->name);
+
+        vm_free(machine->defined);
+        machine->defined = vms[i];
+    }
+    free(vms);
+}
+
+/* Says what the kernel shows otherwise than the files, after everything was done. */
+static int verify(struct reconciler *reconciler, struct error *err)
+{
+    struct plan plan = {0};
+    struct problems problems = {0};
+    struct network none = {0};
+    int result = 0;
+
+    network_diff(&reconciler->wanted, &none, host_observed(reconciler), true, &plan, &problems);
+    if (plan.count)
+        result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s",
+                           plan.steps[0].object, plan.steps[0].text, plan.count > 1 ? ", and more: see 'trestle plan'" : "");
+    plan_clear(&plan);
+    problems_clear(&problems);
+    return result;
+}
+
+static void apply_ended(void *context, int result, const struct error *err, const struct plan *plan)
+{
+    struct reconciler *reconciler = context;
+    struct request *request = reconciler->queue.running;
+    struct error failure = {0};
+
+    if (result == 0) {
+        network_clear(&reconciler->wanted);
+        reconciler->wanted = request->wanted;
+        request->wanted = (struct network){0};
+        reconciler->repair = request->repair;
+        remember_troubles(reconciler, &request->problems);
+        result = reconciler->files.commit_applied(reconciler->files.context, &failure);
+        if (result == 0)
+            result = verify(reconciler, &failure);
+        err = result ? &failure : NULL;
+    } else {
+        error_set(&failure, -result, "%s; what was done before it was taken back", err->text);
+        err = &failure;
+    }
+    event_emit(reconciler, "plan", "apply", "%s", result ? err->text : "applied");
+    queue_finish(reconciler, &reconciler->queue, result, err, plan);
+    host_schedule(reconciler, 0.);
+}
+
+static void apply_begin(struct reconciler *reconciler, struct request *request)
+{
+    struct plan plan = {.name = memory_string("apply"), .all_or_nothing = true};
+    struct error err = {0};
+
+    reconciler->files.read_network(reconciler->files.context, &request->wanted, &request->problems);
+    replace_definitions(reconciler, &request->problems);
+    if (request->problems.errors) {
+        error_set(&err, EINVAL, "%zu %s in the files: nothing was applied", request->problems.errors,
+                  request->problems.errors == 1 ? "error" : "errors");
+        plan_clear(&plan);
+        queue_finish(reconciler, &reconciler->queue, -EINVAL, &err, NULL);
+        return;
+    }
+    network_diff(&request->wanted, &reconciler->wanted, host_observed(reconciler), true, &plan, &request->problems);
+    run_plan(reconciler, &plan, apply_ended, reconciler);
+}
+
+void reconcile_apply(struct reconciler *reconciler, bool repair, reconcile_done done, void *context)
+{
+    struct request *request = request_new("apply", done, context);
+
+    request->begin = apply_begin;
+    request->repair = repair;
+    queue_add(reconciler, &reconciler->queue, request);
+}
+
+/* -- start-up --------------------------------------------------------------------------------------------------------------------- */
+
+static void autostart(struct reconciler *reconciler)
+{
+    for (size_t i = 0; i < reconciler->machine_count; i++) {
+        const struct machine *machine = reconciler->machines[i];
+
+        if (machine->defined && machine->defined->autostart && !machine_observed(reconciler, machine))
+            reconcile_vm_power(reconciler, machine->name, POWER_START, NULL, NULL);
+    }
+}
+
+static void start_ended(void *context, int result, const struct error *err, const struct plan *plan)
+{
+    struct reconciler *reconciler = context;
+    bool starts_vms = reconciler->queue.running->autostart;
+
+    reconciler->adopted = true;
+    if (starts_vms)
+        autostart(reconciler);
+    queue_finish(reconciler, &reconciler->queue, result, err, plan);
+    host_schedule(reconciler, 0.);
+}
+
+static void start_begin(struct reconciler *reconciler, struct request *request)
+{
+    struct plan plan = {.name = memory_string("start")};
+    struct network wanted = {0}, previous = {0};
+    struct error err = {0};
+
+    reconciler->files.read_start(reconciler->files.context, &reconciler->wanted, &request->problems);
+    replace_definitions(reconciler, &request->problems);
+    if (reconciler->files.commit_applied(reconciler->files.context, &err) < 0)
+        log_warning("start: %s", err.text);
+    machine_adopt_all(reconciler);
+    host_wanted(reconciler, false, &wanted);
+    network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
+    remember_troubles(reconciler, &request->problems);
+    network_clear(&wanted);
+    run_plan(reconciler, &plan, start_ended, reconciler);
+}
+
+void reconcile_start(struct reconciler *reconciler, bool autostart_vms, reconcile_done done, void *context)
+{
+    struct request *request = request_new("start", done, context);
+
+    request->begin = start_begin;
+    request->autostart = autostart_vms;
+    queue_add(reconciler, &reconciler->queue, request);
+}

@@ -1,0 +1,88 @@
+/* Requests for one thing (the host's network, a VM) are served one after the other, in the order in which they came. */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "reconcile/reconcile_internal.h"
+
+struct request *request_new(const char *name, reconcile_done done, void *context)
+{
+    struct request *request = NEW(struct request);
+
+    request->name = memory_string(name);
+    request->done = done;
+    request->context = context;
+    return request;
+}
+
+static void request_free(struct request *request)
+{
+    free(request->name);
+    nic_clear(&request->nic);
+    vm_free(request->provisional);
+    network_clear(&request->wanted);
+    problems_clear(&request->problems);
+    free(request);
+}
+
+static void queue_begin_next(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct reconciler *reconciler = timer->data;
+    struct queue *queue = (struct queue *)((char *)timer - offsetof(struct queue, kick));
+
+    (void)loop, (void)events;
+    if (queue->running || !queue->first)
+        return;
+    queue->running = queue->first;
+    queue->first = queue->first->next;
+    queue->running->begin(reconciler, queue->running);
+}
+
+void queue_init(struct queue *queue, struct reconciler *reconciler)
+{
+    ev_timer_init(&queue->kick, queue_begin_next, 0., 0.);
+    queue->kick.data = reconciler;
+}
+
+void queue_clear(struct queue *queue, struct reconciler *reconciler)
+{
+    ev_timer_stop(reconciler->loop, &queue->kick);
+    while (queue->first) {
+        struct request *next = queue->first->next;
+
+        request_free(queue->first);
+        queue->first = next;
+    }
+    if (queue->running)
+        request_free(queue->running);
+    queue->running = NULL;
+}
+
+static void queue_kick(struct reconciler *reconciler, struct queue *queue)
+{
+    ev_timer_stop(reconciler->loop, &queue->kick);
+    ev_timer_set(&queue->kick, 0., 0.);
+    ev_timer_start(reconciler->loop, &queue->kick);
+}
+
+void queue_add(struct reconciler *reconciler, struct queue *queue, struct request *request)
+{
+    struct request **last = &queue->first;
+
+    while (*last)
+        last = &(*last)->next;
+    *last = request;
+    queue_kick(reconciler, queue);
+}
+
+void queue_finish(struct reconciler *reconciler, struct queue *queue, int result, const struct error *err, const struct plan *plan)
+{
+    struct request *request = queue->running;
+
+    queue->running = NULL;
+    if (request->done)
+        request->done(request->context, result, err, plan, &request->problems);
+    request_free(request);
+    if (queue->first)
+        queue_kick(reconciler, queue);
+}

@@ -1,0 +1,125 @@
+/* The reconciler's object, and what it tells about the host's network. */
+#include "reconcile/reconcile.h"
+
+#include <linux/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "model/diff.h"
+#include "reconcile/reconcile_internal.h"
+
+struct reconciler *reconcile_new(struct ev_loop *loop, const struct reconcile_providers *providers, const struct reconcile_files *files,
+                                 bool repair, reconcile_listener listener, void *context)
+{
+    struct reconciler *reconciler = NEW(struct reconciler);
+
+    reconciler->loop = loop;
+    reconciler->providers = *providers;
+    reconciler->files = *files;
+    reconciler->repair = repair;
+    reconciler->listener = listener;
+    reconciler->listener_context = context;
+    queue_init(&reconciler->queue, reconciler);
+    ev_timer_init(&reconciler->pass_timer, host_pass, 0., 0.);
+    reconciler->pass_timer.data = reconciler;
+    return reconciler;
+}
+
+void reconcile_free(struct reconciler *reconciler)
+{
+    if (!reconciler)
+        return;
+    ev_timer_stop(reconciler->loop, &reconciler->pass_timer);
+    for (size_t i = 0; i < reconciler->machine_count; i++)
+        machine_free(reconciler, reconciler->machines[i]);
+    free(reconciler->machines);
+    queue_clear(&reconciler->queue, reconciler);
+    network_clear(&reconciler->wanted);
+    text_clear(&reconciler->troubles);
+    free(reconciler->repairs);
+    free(reconciler);
+}
+
+void reconcile_network_changed(struct reconciler *reconciler, const char *name)
+{
+    const struct interface *interface = network_find(host_observed(reconciler), name);
+
+    if (name[0])
+        event_emit(reconciler, "interface", name, "%s", !interface ? "gone" : interface->up ? "up" : "down");
+    for (size_t i = 0; i < reconciler->machine_count; i++)
+        machine_check_waiters(reconciler, reconciler->machines[i]);
+    host_schedule(reconciler, 0.);
+}
+
+const struct network *reconcile_network_observed(const struct reconciler *reconciler)
+{
+    return host_observed(reconciler);
+}
+
+const struct network *reconcile_network_wanted(const struct reconciler *reconciler)
+{
+    return &reconciler->wanted;
+}
+
+/* What each VM would still have done to it. */
+static void plan_machines(struct reconciler *reconciler, struct plan *plan)
+{
+    for (size_t i = 0; i < reconciler->machine_count; i++) {
+        const struct machine *machine = reconciler->machines[i];
+        const struct vm *observed = machine_observed(reconciler, machine);
+
+        if (machine->wanted && observed)
+            vm_diff(machine->wanted, observed, host_observed(reconciler), plan);
+    }
+}
+
+void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems)
+{
+    struct network files = {0}, with_taps = {0};
+
+    reconciler->files.read_network(reconciler->files.context, &files, problems);
+    host_wanted(reconciler, false, &with_taps);
+    for (size_t i = 0; i < with_taps.count; i++)
+        if (!with_taps.items[i]->file && !network_find(&files, with_taps.items[i]->name))
+            network_insert(&files, interface_copy(with_taps.items[i]));
+    network_diff(&files, &reconciler->wanted, host_observed(reconciler), true, ret_plan, problems);
+    plan_machines(reconciler, ret_plan);
+    network_clear(&files);
+    network_clear(&with_taps);
+}
+
+static const char *link_state(const struct interface *observed)
+{
+    return !observed->up ? "down" : observed->carrier ? "up" : "no carrier";
+}
+
+void reconcile_interface_reason(struct reconciler *reconciler, const struct interface *interface, char *text, size_t size)
+{
+    const struct interface *wanted = network_find(&reconciler->wanted, interface->name);
+    const struct interface *observed = network_find(host_observed(reconciler), interface->name);
+
+    if (!observed)
+        snprintf(text, size, "no such interface");
+    else if (wanted && wanted->master[0] && !text_equal(wanted->master, observed->master))
+        snprintf(text, size, "waits for %s", wanted->master);
+    else if (wanted && !wanted->onboot)
+        snprintf(text, size, "%s (ONBOOT=no)", link_state(observed));
+    else
+        snprintf(text, size, "%s", link_state(observed));
+}
+
+bool reconcile_repairs(const struct reconciler *reconciler)
+{
+    return reconciler->repair;
+}
+
+const char *reconcile_busy(const struct reconciler *reconciler)
+{
+    return reconciler->queue.running ? reconciler->queue.running->name : NULL;
+}
+
+const char *reconcile_troubles(const struct reconciler *reconciler)
+{
+    return reconciler->troubles.length ? reconciler->troubles.data : NULL;
+}

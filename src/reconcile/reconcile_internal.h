@@ -1,0 +1,125 @@
+/* What the files of src/reconcile share. */
+#pragma once
+
+#include <ev.h>
+
+#include "base/backoff.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "reconcile/reconcile.h"
+
+/* -- run.c: takes the steps of one plan, one after the other ------------------------------------------------------------------------ */
+
+/* plan is what was run; borrowed. */
+typedef void (*run_done)(void *context, int result, const struct error *err, const struct plan *plan);
+
+/* Takes the plan over. done() comes from the loop, also for an empty plan. all_or_nothing: the first failure takes back what was done
+ * and is the result. Else steps that depend on a failed one are left out, and the first failure is the result. */
+void run_plan(struct reconciler *reconciler, struct plan *plan, run_done done, void *context);
+
+/* -- requests: what waits for its turn --------------------------------------------------------------------------------------------- */
+
+struct request {
+    struct request *next;
+    /* Plans and runs; must end in request_done of its queue. */
+    void (*begin)(struct reconciler *reconciler, struct request *request);
+    char *name; /* "apply", "attach-interface c2": for those who are told to wait */
+    reconcile_done done;
+    void *context;
+    /* of VM requests */
+    struct machine *machine;
+    enum reconcile_power power;
+    struct nic nic;
+    char *ret_name;
+    double timeout;
+    struct vm *provisional; /* WANTED until the plan succeeded */
+    /* of network requests */
+    bool repair;    /* apply: go on repairing afterwards? */
+    bool autostart; /* start */
+    struct network wanted;
+    struct problems problems;
+};
+
+struct queue {
+    struct request *first, *running;
+    ev_timer kick; /* so that done() never comes from within the call that made the request */
+};
+
+void queue_init(struct queue *queue, struct reconciler *reconciler);
+/* Forgets what waits; nobody is told. */
+void queue_clear(struct queue *queue, struct reconciler *reconciler);
+struct request *request_new(const char *name, reconcile_done done, void *context);
+void queue_add(struct reconciler *reconciler, struct queue *queue, struct request *request);
+/* Of the running request: tells the requester, frees the request, and begins the next of the queue. */
+void queue_finish(struct reconciler *reconciler, struct queue *queue, int result, const struct error *err, const struct plan *plan);
+
+/* -- machines: what the reconciler knows of a VM ------------------------------------------------------------------------------------ */
+
+/* Somebody waits for a NIC to be gone. */
+struct detach_waiter {
+    struct detach_waiter *next;
+    struct reconciler *reconciler;
+    struct machine *machine;
+    char nic[VM_NAME_SIZE], tap[INTERFACE_NAME_SIZE];
+    ev_timer timer;
+    double timeout;
+    reconcile_done done;
+    void *context;
+};
+
+struct machine {
+    char name[VM_NAME_SIZE];
+    struct vm *defined; /* by its file; NULL */
+    struct vm *wanted;  /* of the running VM; NULL when it is off */
+    char *last_reason;
+    struct queue queue;
+    bool tidy_queued;
+    struct detach_waiter *waiters;
+};
+
+struct reconciler {
+    struct ev_loop *loop;
+    struct reconcile_providers providers;
+    struct reconcile_files files;
+    reconcile_listener listener;
+    void *listener_context;
+    unsigned long long last_event;
+
+    struct network wanted; /* the host's network, by files */
+    bool repair;
+    bool adopted;          /* start-up is through: repair may act */
+    struct queue queue;
+    struct text troubles;
+    ev_timer pass_timer;   /* a repair pass is due */
+    struct repair_memory {
+        char name[INTERFACE_NAME_SIZE];
+        struct backoff backoff;
+    } *repairs;
+    size_t repair_count;
+
+    struct machine **machines; /* sorted by name */
+    size_t machine_count;
+};
+
+/* event.c */
+void event_emit(struct reconciler *reconciler, const char *type, const char *object, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* host.c */
+const struct network *host_observed(const struct reconciler *reconciler);
+/* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */
+void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted);
+void host_schedule(struct reconciler *reconciler, double after);
+void host_pass(struct ev_loop *loop, ev_timer *timer, int events);
+
+/* machine.c */
+struct machine *machine_find(const struct reconciler *reconciler, const char *name);
+struct machine *machine_add(struct reconciler *reconciler, const char *name);
+void machine_drop_if_unused(struct reconciler *reconciler, struct machine *machine);
+void machine_free(struct reconciler *reconciler, struct machine *machine);
+const struct vm *machine_observed(const struct reconciler *reconciler, const struct machine *machine);
+/* Queues a plan that finishes what the guest or QEMU began: a NIC that was let go, a VM that ended or was found held. */
+void machine_tidy(struct reconciler *reconciler, struct machine *machine);
+void machine_adopt_all(struct reconciler *reconciler);
+/* Tells those who wait for NICs that are gone by now. */
+void machine_check_waiters(struct reconciler *reconciler, struct machine *machine);
