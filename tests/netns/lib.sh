@@ -17,7 +17,8 @@
 #   daemon_start [NAME=VALUE]... trestled, until it says that it is ready
 #   daemon_stop, daemon_kill9
 #   trestle ARGUMENTS...
-#   vm NAME [NIC,ADDRESS...] <<EOF   a VM file that boots the guest; stdin: more sections
+#   vm NAME [NIC,ADDRESS...] <<EOF   a VM file that boots the guest; stdin: more keys of [vm],
+#                                then more sections; NIC is a MAC or a name (scripts/guest-init)
 #   guest_wait VM PATTERN        the console's next line with the (extended) pattern
 #   guest_rewind VM              the next wait looks from the console's first line again
 #   guest_run VM COMMAND         runs it in the guest: its output, its status
@@ -166,7 +167,7 @@ vm() { # NAME [NIC,ADDRESS/PREFIX[,...]]...
 	for nic in "${@:2}"; do append+=" trestle.address=$nic"; done
 	mkdir -p "$CONFIG/vms"
 	{
-		printf '%s\n' '[vm]' Memory=128M "Kernel=$kernel" "Initrd=$initrd" "Append=$append" ''
+		printf '%s\n' '[vm]' Memory=128M "Kernel=$kernel" "Initrd=$initrd" "Append=$append"
 		cat
 	} >"$CONFIG/vms/$1.vm"
 }
