@@ -6,8 +6,18 @@
 #include "model/vm.h"
 
 json_t *interface_to_json(const struct interface *interface); /* name, kind, state, mac, mtu, master, addresses, owner, … */
-json_t *nic_to_json(const struct nic *nic);     /* domiflist's members: nic, interface, type, source, model, mac, vhost, … */
-json_t *vm_to_json(const struct vm *vm);        /* the whole object, with "nics" and "disks" by name, to be read by vm_from_json */
+
+/* domiflist's members: nic, interface, type, source, model, mac, vhost (is it used), vhost_reason, queues, link, state, live,
+ * config, and the option rows'. Interface, source and MAC are null when there is none. */
+json_t *nic_to_json(const struct nic *nic);
+
+/* The whole object, to be read by vm_from_json: the rows of [vm], those of [display] in "display", "nics" and "disks" as arrays
+ * in their order, and what was observed. "stated" names the members that somebody stated; the rest are defaults or made up. */
+json_t *vm_to_json(const struct vm *vm);
+
+/* Unknown members and wrong values are refused with the way to them: "nic net0: mac: wants …". Without "stated" every member of
+ * an option row that is there counts as stated. */
 struct error;
 int vm_from_json(const json_t *json, struct vm **ret_vm, struct error *err);
-int nic_from_json(const json_t *json, struct nic *ret_nic, struct error *err); /* of the option rows' members */
+/* Only "nic" (the name, may be absent) and the option rows are read; what nic_to_json adds may be there and is passed over. */
+int nic_from_json(const json_t *json, struct nic *ret_nic, struct error *err);
