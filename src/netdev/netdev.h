@@ -1,6 +1,6 @@
-/* The kernel's links, addresses and routes: the only rtnetlink sockets of the program. OBSERVED is kept up to date by events and, after
- * an overrun (which is normal operation), by a fresh dump. Writes go to the worker thread, because a request runs inside sendmsg()
- * under RTNL; their acks come back to the loop with the kernel's own words. */
+/* The kernel's links, addresses and routes: the only rtnetlink sockets of the program. OBSERVED is kept up to date by events
+ * and, after an overrun (which is normal operation), by a fresh dump. Writes go to the worker thread, because a request runs
+ * inside sendmsg() under RTNL; their acks come back to the loop with the kernel's own words. */
 #pragma once
 
 #include <linux/netlink.h>
@@ -26,23 +26,31 @@ struct netdev_kind {
     void (*parse_port)(const struct nlattr *data, struct interface *interface);
     void (*put_port)(struct nlmsghdr *message, const struct interface *interface, uint64_t fields);
     uint64_t port_fields;
+    /* Without a stated MAC such a link takes one of its ports' and changes it as they come and go: make it with one of its
+     * own. */
+    bool needs_mac;
 };
 
 enum netdev_event { NETDEV_ADDED, NETDEV_CHANGED, NETDEV_REMOVED, NETDEV_RESYNCED /* name is "": anything may have changed */ };
 typedef void (*netdev_listener)(void *context, enum netdev_event event, const char *name);
 
-/* kinds: NULL at the end; borrowed for good. Dumps once, so OBSERVED is complete when it returns. The listener is called from the
- * loop, for links, their addresses and their routes. Works in the network namespace in which it is called. */
+/* kinds: NULL at the end; borrowed for good. Dumps once, so OBSERVED is complete when it returns. The listener is called from
+ * the loop, for links, their addresses and their routes. Works in the network namespace in which it is called. The worker is
+ * borrowed; its requests use this object: free the worker (which finishes them) first, then the netdev. */
 int netdev_new(struct ev_loop *loop, struct worker *worker, const struct netdev_kind *const *kinds, netdev_listener listener,
                void *context, struct netdev **ret_netdev, struct error *err);
 void netdev_free(struct netdev *netdev);
 
-/* OBSERVED; borrowed, and kept in place: what is found in it is good until the loop turns. */
+/* OBSERVED; borrowed, and kept in place: what is found in it is good until the loop turns. An IPv6 address that the kernel
+ * makes itself is seen when duplicate address detection is through with it. */
 const struct network *netdev_observed(const struct netdev *netdev);
 
-/* Takes one STEP_LINK_*, STEP_ADDRESS_* or STEP_ROUTE_*. The step must stay until done() is called; steps are taken in the order
- * of the calls. When done() is called, the events of the step's own writes are in OBSERVED. */
+/* Takes one STEP_LINK_*, STEP_ADDRESS_* or STEP_ROUTE_*. The step must stay until done() is called; steps are taken in the
+ * order of the calls, and a later one may name what an earlier one makes: nobody has to wait for done() in between (names
+ * become indices on the worker, just before sending). When done() is called, the events of the step's own writes are in
+ * OBSERVED. */
 void netdev_apply(struct netdev *netdev, const struct step *step, step_done done, void *context);
 
-/* Asks the kernel afresh whether OBSERVED is what a dump says: for tests. Gives the number of differences. */
+/* Asks the kernel afresh whether OBSERVED is what a dump says: for tests. Gives the number of differences, the first of them
+ * in err; -errno when it can't be asked. */
 int netdev_compare_with_dump(struct netdev *netdev, struct error *err);

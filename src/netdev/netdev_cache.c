@@ -1,0 +1,296 @@
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "netdev/netdev_internal.h"
+
+void netdev_cache_init(struct netdev_cache *cache, const struct netdev_kind *const *kinds)
+{
+    *cache = (struct netdev_cache){.kinds = kinds};
+}
+
+static bool is_listed(const struct netdev_cache *cache, const struct interface *interface)
+{
+    return network_find(&cache->network, interface->name) == interface;
+}
+
+void netdev_cache_clear(struct netdev_cache *cache)
+{
+    for (size_t i = 0; i < cache->count; i++)
+        if (!is_listed(cache, cache->by_index[i]))
+            interface_free(cache->by_index[i]);
+    network_clear(&cache->network);
+    free(cache->by_index);
+    netdev_cache_init(cache, cache->kinds);
+}
+
+void netdev_cache_tell(const struct netdev_cache *cache, enum netdev_event event, const char *name)
+{
+    if (cache->listener)
+        cache->listener(cache->context, event, name);
+}
+
+/* The place of the index, or where it would have to be put. */
+static size_t position(const struct netdev_cache *cache, int index)
+{
+    size_t low = 0, high = cache->count;
+
+    if (high && cache->by_index[high - 1]->index < index)
+        return high;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (cache->by_index[middle]->index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct interface *netdev_cache_find(const struct netdev_cache *cache, int index)
+{
+    size_t at = position(cache, index);
+
+    return at < cache->count && cache->by_index[at]->index == index ? cache->by_index[at] : NULL;
+}
+
+static void insert(struct netdev_cache *cache, struct interface *interface)
+{
+    size_t at = position(cache, interface->index);
+
+    if (cache->count == cache->allocated) {
+        cache->allocated = cache->allocated ? cache->allocated * 2 : 16;
+        cache->by_index = memory_resize(cache->by_index, cache->allocated, sizeof(*cache->by_index));
+    }
+    memmove(&cache->by_index[at + 1], &cache->by_index[at], (cache->count - at) * sizeof(*cache->by_index));
+    cache->by_index[at] = interface;
+    cache->count++;
+}
+
+/* Puts it into the list of names. Another link there under this name has got a new one by now, of which the event is still under
+ * way (it was caught up by a dump): it stays known by its index, and comes back with that event. */
+static void list(struct netdev_cache *cache, struct interface *interface)
+{
+    network_remove(&cache->network, interface->name);
+    network_insert(&cache->network, interface);
+}
+
+static void name_master(struct netdev_cache *cache, struct interface *interface)
+{
+    const struct interface *master = interface->master_index ? netdev_cache_find(cache, interface->master_index) : NULL;
+
+    text_copy(interface->master, sizeof(interface->master), master ? master->name : "");
+    interface->set |= FIELD_BIT(FIELD_MASTER);
+    if (interface->master_index && !master) {
+        interface->set &= ~FIELD_BIT(FIELD_MASTER); /* it has one, and nobody knows which */
+        cache->unnamed = true;
+    }
+}
+
+/* After a link came or changed its name. */
+static void name_ports(struct netdev_cache *cache, const struct interface *master)
+{
+    for (size_t i = 0; i < cache->count; i++) {
+        struct interface *port = cache->by_index[i];
+
+        if (port->master_index != master->index)
+            continue;
+        name_master(cache, port);
+        netdev_cache_tell(cache, NETDEV_CHANGED, port->name);
+    }
+}
+
+static bool same_link(const struct interface *a, const struct interface *b)
+{
+    return a->set == b->set && a->kind == b->kind && a->up == b->up && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0
+           && a->mtu == b->mtu && a->master_index == b->master_index && text_equal(a->master, b->master)
+           && text_equal(a->kind_name, b->kind_name) && a->carrier == b->carrier && a->operstate == b->operstate
+           && a->owner == b->owner && a->half_made == b->half_made && a->bridge.stp == b->bridge.stp
+           && a->bridge.forward_delay == b->bridge.forward_delay && a->bridge.hello_time == b->bridge.hello_time
+           && a->bridge.max_age == b->bridge.max_age && a->bridge.ageing_time == b->bridge.ageing_time
+           && a->bridge.priority == b->bridge.priority && a->bridge.vlan_filtering == b->bridge.vlan_filtering
+           && a->bridge.multicast_snooping == b->bridge.multicast_snooping && a->port.cost == b->port.cost
+           && a->port.priority == b->port.priority && a->port.hairpin == b->port.hairpin && a->port.isolated == b->port.isolated
+           && a->port.learning == b->port.learning && a->port.unicast_flood == b->port.unicast_flood
+           && a->port.multicast_flood == b->port.multicast_flood;
+}
+
+static void take_over(struct interface *interface, const struct interface *link)
+{
+    struct interface old = *interface;
+
+    *interface = *link;
+    interface->addresses = old.addresses;
+    interface->address_count = old.address_count;
+    interface->routes = old.routes;
+    interface->route_count = old.route_count;
+}
+
+static void add(struct netdev_cache *cache, const struct interface *link)
+{
+    struct interface *interface = interface_new(link->name);
+
+    *interface = *link;
+    insert(cache, interface);
+    list(cache, interface);
+    if (cache->filling)
+        return;
+    name_master(cache, interface);
+    netdev_cache_tell(cache, NETDEV_ADDED, interface->name);
+    if (cache->unnamed)
+        name_ports(cache, interface);
+}
+
+static void rename_to(struct netdev_cache *cache, struct interface *interface, const struct interface *link)
+{
+    char old_name[INTERFACE_NAME_SIZE];
+
+    text_copy(old_name, sizeof(old_name), interface->name);
+    if (is_listed(cache, interface))
+        network_remove(&cache->network, old_name);
+    take_over(interface, link);
+    list(cache, interface);
+    name_master(cache, interface);
+    netdev_cache_tell(cache, NETDEV_REMOVED, old_name);
+    netdev_cache_tell(cache, NETDEV_ADDED, interface->name);
+    name_ports(cache, interface);
+}
+
+static void change(struct netdev_cache *cache, struct interface *interface, const struct interface *link)
+{
+    struct interface new = *link;
+
+    name_master(cache, &new);
+    if (same_link(interface, &new))
+        return;
+    if (interface->up && !new.up)
+        netdev_route_forget(cache, interface, AF_UNSPEC);
+    if (interface->up != new.up && cache->several)
+        cache->doubtful = true;
+    take_over(interface, &new);
+    netdev_cache_tell(cache, NETDEV_CHANGED, interface->name);
+}
+
+void netdev_cache_put(struct netdev_cache *cache, const struct interface *link)
+{
+    struct interface *interface = netdev_cache_find(cache, link->index);
+
+    if (!interface)
+        add(cache, link);
+    else if (!text_equal(interface->name, link->name) || !is_listed(cache, interface))
+        rename_to(cache, interface, link);
+    else
+        change(cache, interface, link);
+}
+
+void netdev_cache_remove(struct netdev_cache *cache, int index)
+{
+    size_t at = position(cache, index);
+    struct interface *interface = netdev_cache_find(cache, index);
+
+    if (!interface)
+        return;
+    cache->count--;
+    memmove(&cache->by_index[at], &cache->by_index[at + 1], (cache->count - at) * sizeof(*cache->by_index));
+    if (is_listed(cache, interface)) {
+        network_remove(&cache->network, interface->name);
+        netdev_cache_tell(cache, NETDEV_REMOVED, interface->name);
+    }
+    interface_free(interface);
+}
+
+void netdev_cache_filled(struct netdev_cache *cache)
+{
+    cache->filling = false;
+    cache->unnamed = false;
+    for (size_t i = 0; i < cache->count; i++)
+        name_master(cache, cache->by_index[i]);
+}
+
+/* -- comparing --------------------------------------------------------------------------------------------------------------- */
+
+/* While duplicate address detection runs, the kernel's own addresses are in a dump and no event has told of them; and one that
+ * is there already goes through it again, unannounced, when the carrier comes back. */
+#define UNTOLD_FLAGS (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC)
+
+static bool has_address(const struct interface *interface, const struct address *address)
+{
+    for (size_t i = 0; i < interface->address_count; i++) {
+        const struct address *other = &interface->addresses[i];
+
+        if (address_same(address, other) && ((address->flags ^ other->flags) & ~(uint32_t)UNTOLD_FLAGS) == 0
+            && address->scope == other->scope
+            && (address->valid == UINT32_MAX) == (other->valid == UINT32_MAX)) /* the seconds that are left run on */
+            return true;
+    }
+    return false;
+}
+
+static bool has_route(const struct interface *interface, const struct route *route)
+{
+    for (size_t i = 0; i < interface->route_count; i++)
+        if (route_same(route, &interface->routes[i]) && route->protocol == interface->routes[i].protocol)
+            return true;
+    return false;
+}
+
+static int difference(struct error *err, const char *name, const char *what)
+{
+    if (!err->code)
+        error_set(err, ENODATA, "%s: %s", name, what);
+    return 1;
+}
+
+static int compare_addresses(const struct interface *ours, const struct interface *theirs, struct error *err)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    int count = 0;
+
+    for (size_t i = 0; i < ours->address_count; i++)
+        if (!has_address(theirs, &ours->addresses[i]))
+            count += difference(err, ours->name, address_text(&ours->addresses[i], text));
+    for (size_t i = 0; i < theirs->address_count; i++)
+        if (!(theirs->addresses[i].flags & UNTOLD_FLAGS) && !has_address(ours, &theirs->addresses[i]))
+            count += difference(err, ours->name, address_text(&theirs->addresses[i], text));
+    return count;
+}
+
+static int compare_routes(const struct interface *ours, const struct interface *theirs, struct error *err)
+{
+    char text[ROUTE_TEXT_SIZE];
+    int count = 0;
+
+    for (size_t i = 0; i < ours->route_count; i++)
+        if (!has_route(theirs, &ours->routes[i]))
+            count += difference(err, ours->name, route_text(&ours->routes[i], text));
+    for (size_t i = 0; i < theirs->route_count; i++)
+        if (!has_route(ours, &theirs->routes[i]))
+            count += difference(err, ours->name, route_text(&theirs->routes[i], text));
+    return count;
+}
+
+int netdev_cache_compare(const struct netdev_cache *a, const struct netdev_cache *b, struct error *err)
+{
+    int count = 0;
+
+    *err = (struct error){0};
+    for (size_t i = 0; i < a->network.count; i++) {
+        const struct interface *ours = a->network.items[i], *theirs = network_find(&b->network, ours->name);
+
+        if (!theirs || theirs->index != ours->index) {
+            count += difference(err, ours->name, "is not there");
+            continue;
+        }
+        if (!same_link(ours, theirs))
+            count += difference(err, ours->name, "differs in its attributes");
+        count += compare_addresses(ours, theirs, err) + compare_routes(ours, theirs, err);
+    }
+    for (size_t i = 0; i < b->network.count; i++)
+        if (!network_find(&a->network, b->network.items[i]->name))
+            count += difference(err, b->network.items[i]->name, "is missing");
+    return count;
+}

@@ -1,0 +1,283 @@
+/* Links made, changed and deleted: steps as RTM_NEWLINK and RTM_DELLINK. */
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "netdev/netdev_internal.h"
+
+#define FIELDS_ANYWHERE                                                                                                        \
+    (FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MASTER) | FIELD_BRIDGE_ALL)
+
+static struct ifinfomsg *begin(struct netdev_draft *draft, uint16_t type, uint16_t flags)
+{
+    netdev_write_begin(draft, type, flags);
+    return mnl_nlmsg_put_extra_header(&draft->header, sizeof(struct ifinfomsg));
+}
+
+static void begin_existing(struct netdev_draft *draft, uint16_t type, const char *name)
+{
+    struct ifinfomsg *fixed = begin(draft, type, 0);
+
+    netdev_write_index(draft, &fixed->ifi_index, name);
+}
+
+/* -- words ------------------------------------------------------------------------------------------------------------------- */
+
+static const char *field_words(enum interface_field field)
+{
+    static const char *const words[INTERFACE_FIELDS] = {
+        [FIELD_BRIDGE_STP] = "STP",
+        [FIELD_BRIDGE_FORWARD_DELAY] = "forward delay",
+        [FIELD_BRIDGE_HELLO_TIME] = "hello time",
+        [FIELD_BRIDGE_MAX_AGE] = "max age",
+        [FIELD_BRIDGE_AGEING_TIME] = "ageing time",
+        [FIELD_BRIDGE_PRIORITY] = "priority",
+        [FIELD_BRIDGE_VLAN_FILTERING] = "VLAN filtering",
+        [FIELD_BRIDGE_MULTICAST_SNOOPING] = "multicast snooping",
+        [FIELD_PORT_COST] = "port cost",
+        [FIELD_PORT_PRIORITY] = "port priority",
+        [FIELD_PORT_HAIRPIN] = "hairpin",
+        [FIELD_PORT_ISOLATED] = "isolation",
+        [FIELD_PORT_LEARNING] = "learning",
+        [FIELD_PORT_UNICAST_FLOOD] = "unicast flooding",
+        [FIELD_PORT_MULTICAST_FLOOD] = "multicast flooding",
+    };
+
+    return words[field];
+}
+
+static void add_word(char *what, size_t size, const char *word)
+{
+    size_t length = strlen(what);
+
+    snprintf(what + length, size - length, "%s%s", length ? ", " : "", word);
+}
+
+/* "add as port of br9, set MTU 9000, set up": what an error message says that was tried. */
+static void describe(char *what, size_t size, const struct interface *to, uint64_t fields)
+{
+    char word[64], mac[18];
+
+    if (fields & FIELD_BIT(FIELD_MASTER)) {
+        snprintf(word, sizeof(word), *to->master ? "add as port of %s" : "take off its bridge%s", to->master);
+        add_word(what, size, word);
+    }
+    if (fields & FIELD_BIT(FIELD_MAC)) {
+        text_from_mac(to->mac, mac);
+        snprintf(word, sizeof(word), "set MAC %s", mac);
+        add_word(what, size, word);
+    }
+    if (fields & FIELD_BIT(FIELD_MTU)) {
+        snprintf(word, sizeof(word), "set MTU %u", to->mtu);
+        add_word(what, size, word);
+    }
+    for (int field = 0; field < INTERFACE_FIELDS; field++) {
+        if (!(fields & FIELD_BIT(field)) || !field_words(field))
+            continue;
+        snprintf(word, sizeof(word), "set %s", field_words(field));
+        add_word(what, size, word);
+    }
+    if (fields & FIELD_BIT(FIELD_UP))
+        add_word(what, size, to->up ? "set up" : "set down");
+}
+
+/* -- attributes -------------------------------------------------------------------------------------------------------------- */
+
+static const struct netdev_kind *find_kind(const struct netdev *netdev, enum interface_kind kind)
+{
+    for (const struct netdev_kind *const *at = netdev->cache.kinds; *at; at++)
+        if ((*at)->kind == kind)
+            return *at;
+    return NULL;
+}
+
+/* Those that every link has. */
+static void put_generic(struct netdev_draft *draft, const struct interface *to, uint64_t fields)
+{
+    struct nlmsghdr *header = &draft->header;
+    struct ifinfomsg *fixed = mnl_nlmsg_get_payload(header);
+
+    if (fields & FIELD_BIT(FIELD_MAC))
+        mnl_attr_put(header, IFLA_ADDRESS, sizeof(to->mac), to->mac);
+    if (fields & FIELD_BIT(FIELD_MTU))
+        mnl_attr_put_u32(header, IFLA_MTU, to->mtu);
+    if (fields & FIELD_BIT(FIELD_MASTER)) {
+        const struct nlattr *master = mnl_nlmsg_get_payload_tail(header);
+
+        mnl_attr_put_u32(header, IFLA_MASTER, 0);
+        if (*to->master)
+            netdev_write_index(draft, mnl_attr_get_payload(master), to->master);
+    }
+    if (fields & FIELD_BIT(FIELD_UP)) {
+        fixed->ifi_change |= IFF_UP;
+        fixed->ifi_flags |= to->up ? IFF_UP : 0;
+    }
+}
+
+static void put_kind(struct nlmsghdr *header, const struct netdev_kind *kind, const struct interface *to, uint64_t fields)
+{
+    struct nlattr *info = mnl_attr_nest_start(header, IFLA_LINKINFO), *data;
+
+    mnl_attr_put_strz(header, IFLA_INFO_KIND, kind->name);
+    if (kind->put_link && fields & kind->link_fields) {
+        data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+        kind->put_link(header, to, fields & kind->link_fields);
+        mnl_attr_nest_end(header, data);
+    }
+    mnl_attr_nest_end(header, info);
+}
+
+/* A message of its own: the kernel hands a port's options to the bridge that the port has when the message comes, before it
+ * looks at IFLA_MASTER in the same message. */
+static void add_port(struct netdev_request *request, const struct interface *to, uint64_t fields)
+{
+    for (const struct netdev_kind *const *at = request->netdev->cache.kinds; *at; at++) {
+        const struct netdev_kind *kind = *at;
+        struct netdev_draft draft;
+        struct nlattr *info, *data;
+
+        if (!kind->put_port || !(fields & kind->port_fields))
+            continue;
+        begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+        info = mnl_attr_nest_start(&draft.header, IFLA_LINKINFO);
+        mnl_attr_put_strz(&draft.header, IFLA_INFO_SLAVE_KIND, kind->name);
+        data = mnl_attr_nest_start(&draft.header, IFLA_INFO_SLAVE_DATA);
+        kind->put_port(&draft.header, to, fields & kind->port_fields);
+        mnl_attr_nest_end(&draft.header, data);
+        mnl_attr_nest_end(&draft.header, info);
+        describe(draft.message.what, sizeof(draft.message.what), to, fields & kind->port_fields);
+        netdev_write_add(request, &draft);
+    }
+}
+
+static void add_alias(struct netdev_request *request)
+{
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    mnl_attr_put_strz(&draft.header, IFLA_IFALIAS, TRESTLE_ALIAS);
+    snprintf(draft.message.what, sizeof(draft.message.what), "mark as made by trestle");
+    netdev_write_add(request, &draft);
+}
+
+static void add_delete(struct netdev_request *request, enum netdev_when when)
+{
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_DELLINK, request->step->interface);
+    draft.message.when = when;
+    draft.message.gone_is_fine = true;
+    snprintf(draft.message.what, sizeof(draft.message.what), "delete");
+    netdev_write_add(request, &draft);
+}
+
+/* -- making ------------------------------------------------------------------------------------------------------------------ */
+
+static void give_mac(struct interface *to)
+{
+    if (getrandom(to->mac, sizeof(to->mac), GRND_NONBLOCK) != sizeof(to->mac)) {
+        uint64_t hash = text_hash(to->name); /* so early in a boot that there is no randomness yet */
+
+        memcpy(to->mac, &hash, sizeof(to->mac));
+    }
+    to->mac[0] = (to->mac[0] & 0xfc) | 2; /* one station's; locally administered */
+}
+
+int netdev_change_create(struct netdev_request *request, const struct step *step, struct error *err)
+{
+    const struct netdev_kind *kind = find_kind(request->netdev, step->to->kind);
+    struct interface to = *step->to; /* its parts are only read */
+    uint64_t fields = step->fields;
+    struct netdev_draft draft;
+
+    if (!kind)
+        return error_set(err, ENOTSUP, "%s: trestle cannot make links of kind %s", step->interface,
+                         interface_kind_names[step->to->kind]);
+    if (kind->needs_mac && !(fields & FIELD_BIT(FIELD_MAC))) {
+        give_mac(&to);
+        fields |= FIELD_BIT(FIELD_MAC);
+    }
+    /* Off is what a new bridge has, and a kernel without VLAN filtering refuses even that when it is said. */
+    if (!to.bridge.vlan_filtering)
+        fields &= ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);
+    begin(&draft, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    mnl_attr_put_strz(&draft.header, IFLA_IFNAME, step->interface);
+    mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
+    put_generic(&draft, &to, fields);
+    put_kind(&draft.header, kind, &to, fields);
+    snprintf(draft.message.what, sizeof(draft.message.what), "make a %s", interface_kind_names[to.kind]);
+    netdev_write_add(request, &draft);
+    add_alias(request); /* the kernel ignores an alias in the message that makes the link */
+    if (fields & FIELD_PORT_ALL && fields & FIELD_BIT(FIELD_MASTER) && *to.master)
+        add_port(request, &to, fields);
+    add_delete(request, NETDEV_TO_UNDO);
+    return 0;
+}
+
+int netdev_change_delete(struct netdev_request *request, const struct step *step, struct error *err)
+{
+    (void)step;
+    (void)err;
+    add_delete(request, NETDEV_ALWAYS);
+    return 0;
+}
+
+/* -- changing ---------------------------------------------------------------------------------------------------------------- */
+
+static void add_up(struct netdev_request *request, bool up, const char *what)
+{
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    put_generic(&draft, &(struct interface){.up = up}, FIELD_BIT(FIELD_UP));
+    draft.message.when = NETDEV_WHEN_BUSY;
+    text_copy(draft.message.what, sizeof(draft.message.what), what);
+    netdev_write_add(request, &draft);
+}
+
+/* Some NICs take a new MAC only while they are down. */
+static void add_stand_in(struct netdev_request *request, struct netdev_draft *main, const struct interface *to, uint64_t fields)
+{
+    add_up(request, false, "set down for a new MAC");
+    main->message.when = NETDEV_WHEN_BUSY;
+    netdev_write_add(request, main);
+    if (to->up || !(fields & FIELD_BIT(FIELD_UP)))
+        add_up(request, true, "set up again");
+}
+
+static void add_main(struct netdev_request *request, const struct interface *to, uint64_t fields)
+{
+    const struct netdev_kind *kind = find_kind(request->netdev, to->kind);
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    put_generic(&draft, to, fields);
+    if (kind && fields & kind->link_fields)
+        put_kind(&draft.header, kind, to, fields);
+    describe(draft.message.what, sizeof(draft.message.what), to, fields);
+    netdev_write_add(request, &draft);
+    if (fields & FIELD_BIT(FIELD_MAC))
+        add_stand_in(request, &draft, to, fields);
+}
+
+int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err)
+{
+    const struct interface *to = step->to;
+    uint64_t fields = step->fields;
+
+    (void)err;
+    if (fields & FIELDS_ANYWHERE)
+        add_main(request, to, fields & FIELDS_ANYWHERE);
+    /* A port that leaves its bridge takes no options with it. */
+    if (fields & FIELD_PORT_ALL && !(fields & FIELD_BIT(FIELD_MASTER) && !*to->master))
+        add_port(request, to, fields);
+    if (step->from && step->from->half_made)
+        add_alias(request);
+    return 0;
+}

@@ -1,0 +1,61 @@
+#include <errno.h>
+
+#include "netdev/netdev_internal.h"
+
+static const char *cure_bridge(uint64_t fields, int code)
+{
+    if (code == EOPNOTSUPP && fields & FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING))
+        return "the kernel lacks VLAN filtering: CONFIG_BRIDGE_VLAN_FILTERING";
+    if (code == EOPNOTSUPP && fields & FIELD_BIT(FIELD_BRIDGE_MULTICAST_SNOOPING))
+        return "the kernel lacks multicast snooping: CONFIG_BRIDGE_IGMP_SNOOPING";
+    if (code == ERANGE)
+        return "hello time must be 1 to 10 s, max age 6 to 40 s, and with STP the forward delay 2 to 30 s";
+    return NULL;
+}
+
+static const char *cure_link(const struct step *step, int code)
+{
+    uint64_t fields = step->fields;
+
+    if (step->op == STEP_LINK_CREATE && code == EEXIST)
+        return "an interface of that name exists";
+    if (step->op == STEP_LINK_CREATE && code == EOPNOTSUPP && !(fields & FIELD_BRIDGE_ALL))
+        return "the kernel lacks this kind of link: load its module";
+    if (fields & FIELD_BIT(FIELD_MASTER)) {
+        if (code == EXFULL)
+            return "the bridge is full: it takes 1,023 ports";
+        if (code == ELOOP)
+            return "a bridge cannot be a port of a bridge; join them with a veth pair";
+        if (code == EBUSY)
+            return "something else has its packets (a macvlan, a bond, an Open vSwitch bridge): take it away there first";
+    }
+    if (fields & FIELD_BIT(FIELD_MAC) && code == EADDRNOTAVAIL)
+        return "a MAC must be neither zero nor a multicast one";
+    return cure_bridge(fields, code);
+}
+
+static const char *cure_route(int code)
+{
+    if (code == ENETUNREACH || code == EHOSTUNREACH)
+        return "the gateway must lie in a network of an address of this interface";
+    if (code == ENETDOWN)
+        return "the interface is down";
+    return NULL;
+}
+
+const char *netdev_cure(const struct step *step, int code)
+{
+    if (code == EPERM)
+        return "CAP_NET_ADMIN is needed";
+    switch (step->op) {
+    case STEP_LINK_CREATE:
+    case STEP_LINK_SET:
+        return cure_link(step, code);
+    case STEP_ROUTE_ADD:
+        return cure_route(code);
+    case STEP_ADDRESS_ADD:
+        return code == EACCES ? "IPv6 is switched off there: net.ipv6.conf.NAME.disable_ipv6" : NULL;
+    default:
+        return NULL;
+    }
+}

@@ -1,0 +1,139 @@
+/* RTM_NEWLINK and RTM_DELLINK, read. What libnl-route's typed link holds comes from there; what its version 3.7 does not have
+ * (most of a bridge's attributes, all of a port's) is read from the same message by the kind's own functions. */
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/route/link.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "netdev/netdev_internal.h"
+
+static const struct {
+    const char *name;
+    enum interface_kind kind;
+} kind_words[] = {
+    {"bridge", INTERFACE_BRIDGE}, {"veth", INTERFACE_VETH}, {"vlan", INTERFACE_VLAN}, {"bond", INTERFACE_BOND},
+};
+
+static enum interface_kind kind_of(const char *word, unsigned flags, unsigned hardware)
+{
+    if (!*word && flags & IFF_LOOPBACK)
+        return INTERFACE_LOOPBACK;
+    if (!*word)
+        return hardware == ARPHRD_ETHER ? INTERFACE_ETHERNET : INTERFACE_OTHER;
+    for (size_t i = 0; i < ARRAY_SIZE(kind_words); i++)
+        if (text_equal(word, kind_words[i].name))
+            return kind_words[i].kind;
+    return INTERFACE_OTHER;
+}
+
+/* Called by libnl with the typed object. */
+static void read_object(struct nl_object *object, void *context)
+{
+    struct rtnl_link *link = (struct rtnl_link *)object;
+    struct interface *interface = context;
+    struct nl_addr *mac = rtnl_link_get_addr(link);
+    const char *alias = rtnl_link_get_ifalias(link), *word = rtnl_link_get_type(link);
+    unsigned flags = rtnl_link_get_flags(link);
+
+    interface->up = flags & IFF_UP;
+    interface->carrier = flags & IFF_LOWER_UP;
+    interface->operstate = rtnl_link_get_operstate(link);
+    interface->mtu = rtnl_link_get_mtu(link);
+    interface->master_index = rtnl_link_get_master(link);
+    if (mac && nl_addr_get_len(mac) == sizeof(interface->mac))
+        memcpy(interface->mac, nl_addr_get_binary_addr(mac), sizeof(interface->mac));
+    if (rtnl_link_get_group(link) == TRESTLE_GROUP) {
+        interface->owner = OWNER_TRESTLE;
+        interface->half_made = !alias || !*alias;
+    }
+    text_copy(interface->kind_name, sizeof(interface->kind_name), word ? word : "");
+    interface->kind = kind_of(interface->kind_name, flags, rtnl_link_get_arptype(link));
+    interface->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU)
+                     | FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_ADDRESSES) | FIELD_BIT(FIELD_ROUTES);
+}
+
+static const struct netdev_kind *find_kind(const struct netdev_cache *cache, const struct nlattr *word)
+{
+    for (const struct netdev_kind *const *kind = cache->kinds; word && *kind; kind++)
+        if (nla_strcmp(word, (*kind)->name) == 0)
+            return *kind;
+    return NULL;
+}
+
+/* "tun" stands for both a TUN (layer 3) and a TAP. */
+static bool is_tap(const struct interface *interface, struct nlattr *data)
+{
+    struct nlattr *attributes[IFLA_TUN_MAX + 1], *type;
+
+    if (!text_equal(interface->kind_name, "tun") || nla_parse_nested(attributes, IFLA_TUN_MAX, data, NULL) < 0)
+        return false;
+    type = attributes[IFLA_TUN_TYPE];
+    return type && nla_len(type) >= 1 && nla_get_u8(type) == IFF_TAP;
+}
+
+static void read_kind(const struct netdev_cache *cache, struct nlattr *nest, struct interface *interface)
+{
+    struct nlattr *info[IFLA_INFO_MAX + 1];
+    const struct netdev_kind *kind;
+
+    if (!nest || nla_parse_nested(info, IFLA_INFO_MAX, nest, NULL) < 0)
+        return;
+    kind = find_kind(cache, info[IFLA_INFO_KIND]);
+    if (kind && kind->parse_link && info[IFLA_INFO_DATA])
+        kind->parse_link(info[IFLA_INFO_DATA], interface);
+    if (info[IFLA_INFO_DATA] && is_tap(interface, info[IFLA_INFO_DATA]))
+        interface->kind = INTERFACE_TAP;
+    kind = find_kind(cache, info[IFLA_INFO_SLAVE_KIND]);
+    if (kind && kind->parse_port && info[IFLA_INFO_SLAVE_DATA])
+        kind->parse_port(info[IFLA_INFO_SLAVE_DATA], interface);
+}
+
+/* The bridge's own messages say that a port joined (RTM_NEWLINK), left (RTM_DELLINK!) or got other options. Of use are only the
+ * options: a port that is down gets no other event for them. */
+static void read_bridge_message(struct netdev_cache *cache, const struct nlmsghdr *header, int index, struct nlattr **attributes)
+{
+    const struct interface *port = netdev_cache_find(cache, index);
+    struct interface new;
+
+    if (header->nlmsg_type != RTM_NEWLINK || !port || !attributes[IFLA_PROTINFO] || !attributes[IFLA_MASTER]
+        || nla_get_u32(attributes[IFLA_MASTER]) != (uint32_t)port->master_index)
+        return;
+    new = *port;
+    for (const struct netdev_kind *const *kind = cache->kinds; *kind; kind++)
+        if ((*kind)->kind == INTERFACE_BRIDGE && (*kind)->parse_port)
+            (*kind)->parse_port(attributes[IFLA_PROTINFO], &new);
+    netdev_cache_put(cache, &new);
+}
+
+void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg)
+{
+    struct nlmsghdr *header = nlmsg_hdr(msg);
+    const struct ifinfomsg *fixed = nlmsg_data(header);
+    struct nlattr *attributes[IFLA_MAX + 1];
+    struct interface link = {.kind = INTERFACE_OTHER, .onboot = true};
+
+    if (nlmsg_parse(header, sizeof(*fixed), attributes, IFLA_MAX, NULL) < 0)
+        return;
+    if (fixed->ifi_family == AF_BRIDGE) {
+        read_bridge_message(cache, header, fixed->ifi_index, attributes);
+        return;
+    }
+    if (header->nlmsg_type == RTM_DELLINK) {
+        netdev_cache_remove(cache, fixed->ifi_index);
+        return;
+    }
+    if (!attributes[IFLA_IFNAME] || attributes[IFLA_WIRELESS]) /* a wireless event holds nothing else */
+        return;
+    nla_strlcpy(link.name, attributes[IFLA_IFNAME], sizeof(link.name));
+    link.index = fixed->ifi_index;
+    /* A link that libnl can't read is shown all the same: as one of another kind, of which nothing is known. */
+    if (nl_msg_parse(msg, read_object, &link) >= 0)
+        read_kind(cache, attributes[IFLA_LINKINFO], &link);
+    netdev_cache_put(cache, &link);
+}

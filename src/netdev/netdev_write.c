@@ -1,0 +1,251 @@
+/* Requests: built on the loop, sent on the worker, one message at a time, each with its ack. The kernel does its work inside
+ * sendto(), so the ack can be read at once. A batch would gain nothing (the time is in the kernel) and could not stop at a
+ * failure. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/crash.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "netdev/netdev_internal.h"
+
+/* -- building ---------------------------------------------------------------------------------------------------------------- */
+
+void netdev_write_begin(struct netdev_draft *draft, uint16_t type, uint16_t flags)
+{
+    memset(draft, 0, sizeof(*draft));
+    mnl_nlmsg_put_header(draft->bytes);
+    draft->header.nlmsg_type = type;
+    draft->header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+}
+
+void netdev_write_index(struct netdev_draft *draft, const void *place, const char *name)
+{
+    struct netdev_message *message = &draft->message;
+
+    message->indices[message->index_count].offset = (size_t)((const char *)place - draft->bytes);
+    text_copy(message->indices[message->index_count].name, INTERFACE_NAME_SIZE, name);
+    message->index_count++;
+}
+
+void netdev_write_add(struct netdev_request *request, const struct netdev_draft *draft)
+{
+    struct netdev_message *message = &request->messages[request->count++];
+
+    *message = draft->message;
+    message->header = memory_copy(draft->bytes, draft->header.nlmsg_len);
+}
+
+/* -- on the worker thread ---------------------------------------------------------------------------------------------------- */
+
+/* SIOCGIFINDEX takes no lock; any socket of the namespace serves. */
+static int look_up(const struct netdev *netdev, struct netdev_message *message, const char **ret_missing)
+{
+    for (size_t i = 0; i < message->index_count; i++) {
+        struct ifreq request = {0};
+
+        text_copy(request.ifr_name, sizeof(request.ifr_name), message->indices[i].name);
+        if (ioctl(mnl_socket_get_fd(netdev->writer), SIOCGIFINDEX, &request) < 0) {
+            *ret_missing = message->indices[i].name;
+            return -errno;
+        }
+        memcpy((char *)message->header + message->indices[i].offset, &request.ifr_ifindex, sizeof(request.ifr_ifindex));
+    }
+    return 0;
+}
+
+/* The kernel's own words (NLMSGERR_ATTR_MSG), which follow the error and as much of the request as it gives back. */
+static void read_words(const struct nlmsghdr *header, char *words, size_t size)
+{
+    const struct nlmsgerr *ack = mnl_nlmsg_get_payload(header);
+    size_t skip = sizeof(*ack);
+    const struct nlattr *attribute;
+
+    if (!(header->nlmsg_flags & NLM_F_ACK_TLVS))
+        return;
+    if (!(header->nlmsg_flags & NLM_F_CAPPED))
+        skip += mnl_nlmsg_get_payload_len(&ack->msg);
+    mnl_attr_for_each(attribute, header, skip)
+        if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+            text_copy(words, size, mnl_attr_get_str(attribute));
+}
+
+/* Reads until the ack with this number; gives its errno. */
+static int receive_ack(struct netdev *netdev, uint32_t sequence, char *words, size_t size)
+{
+    char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
+
+    for (;;) {
+        ssize_t length = mnl_socket_recvfrom(netdev->writer, buffer, sizeof(buffer));
+        const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
+        int rest = (int)length;
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return errno;
+        for (; mnl_nlmsg_ok(header, rest); header = mnl_nlmsg_next(header, &rest)) {
+            if (header->nlmsg_type != NLMSG_ERROR || header->nlmsg_seq != sequence
+                || mnl_nlmsg_get_payload_len(header) < sizeof(struct nlmsgerr))
+                continue;
+            read_words(header, words, size);
+            return -((const struct nlmsgerr *)mnl_nlmsg_get_payload(header))->error;
+        }
+    }
+}
+
+static int exchange(struct netdev *netdev, struct netdev_message *message, char *words, size_t size)
+{
+    message->header->nlmsg_seq = ++netdev->sequence;
+    while (mnl_socket_sendto(netdev->writer, message->header, message->header->nlmsg_len) < 0)
+        if (errno != EINTR)
+            return errno;
+    return receive_ack(netdev, netdev->sequence, words, size);
+}
+
+/* "br0: add as port of br9: No such device (the kernel: "…"); CURE" */
+static void tell(struct netdev_request *request, const struct netdev_message *message, int code, const char *words,
+                 const char *missing)
+{
+    const char *cure = netdev_cure(request->step, code);
+
+    if (missing && code == ENODEV) {
+        error_errno(&request->error, code, "%s: %s", request->step->interface, message->what);
+        if (!text_equal(missing, request->step->interface))
+            error_set(&request->error, code, "%s: there is no interface %s", request->error.text, missing);
+        return;
+    }
+    error_errno(&request->error, code, "%s: %s", request->step->interface, message->what);
+    if (*words)
+        error_set(&request->error, code, "%s (the kernel: \"%s\")", request->error.text, words);
+    if (cure)
+        error_set(&request->error, code, "%s; %s", request->error.text, cure);
+}
+
+/* Gives the errno of one message, 0 when what it asks for is so. */
+static int send_one(struct netdev_request *request, struct netdev_message *message, struct error *err)
+{
+    char words[256] = "", point[200];
+    const char *missing = NULL;
+    int code = -look_up(request->netdev, message, &missing);
+
+    if (code == 0) {
+        snprintf(point, sizeof(point), "netlink %s: %s", request->step->interface, message->what);
+        crash_point(point);
+        code = exchange(request->netdev, message, words, sizeof(words));
+    }
+    /* What is to be deleted, from a link that has gone: it went with it. */
+    if (code == message->fine || (code == ENODEV && message->gone_is_fine))
+        code = 0;
+    if (code && err)
+        tell(request, message, code, words, missing);
+    return code;
+}
+
+static bool has_stand_in(const struct netdev_request *request, size_t at)
+{
+    return at + 1 < request->count && request->messages[at].when == NETDEV_ALWAYS
+           && request->messages[at + 1].when == NETDEV_WHEN_BUSY;
+}
+
+/* After message `at` failed: what was made goes again, and a link that was set down for its MAC comes up again. */
+static void clean_up(struct netdev_request *request, size_t at)
+{
+    bool busy = request->messages[at].when == NETDEV_WHEN_BUSY;
+
+    for (size_t i = at + 1; i < request->count; i++) {
+        enum netdev_when when = request->messages[i].when;
+
+        if ((when == NETDEV_WHEN_BUSY && busy) || (when == NETDEV_TO_UNDO && at > 0))
+            send_one(request, &request->messages[i], NULL);
+    }
+}
+
+static void run(struct job *job)
+{
+    struct netdev_request *request = (struct netdev_request *)job;
+    bool busy = false;
+
+    if (request->error.code)
+        return;
+    for (size_t i = 0; i < request->count; i++) {
+        struct netdev_message *message = &request->messages[i];
+        int code;
+
+        if (message->when == NETDEV_TO_UNDO || (message->when == NETDEV_WHEN_BUSY && !busy))
+            continue;
+        code = send_one(request, message, &request->error);
+        if (code == EBUSY && has_stand_in(request, i)) {
+            request->error = (struct error){0};
+            busy = true;
+        } else if (code) {
+            clean_up(request, i);
+            return;
+        }
+    }
+}
+
+/* -- back on the loop -------------------------------------------------------------------------------------------------------- */
+
+/* The kernel queues the event of a write before its ack, so all is there to be read. But for attributes of a link that is down
+ * there is no event (netdev_state_change() tells only of links that are up): ask. */
+static void observe(struct netdev_request *request)
+{
+    struct netdev *netdev = request->netdev;
+    const struct step *step = request->step;
+    const struct interface *link;
+
+    netdev_events_drain(netdev);
+    if (step->op != STEP_LINK_CREATE && step->op != STEP_LINK_SET)
+        return;
+    link = network_find(&netdev->cache.network, step->interface);
+    if (link && !link->up)
+        netdev_dump_link(netdev->dump, &netdev->cache, link->index);
+}
+
+static void finished(struct job *job)
+{
+    struct netdev_request *request = (struct netdev_request *)job;
+    struct netdev *netdev = request->netdev;
+
+    netdev->pending--;
+    observe(request);
+    if (request->error.code == EEXIST && request->step->op == STEP_ROUTE_ADD
+        && netdev_route_is_there(&netdev->cache.network, request->step, &request->error))
+        request->error = (struct error){0};
+    request->done(request->context, -request->error.code, request->error.code ? &request->error : NULL);
+    for (size_t i = 0; i < request->count; i++)
+        free(request->messages[i].header);
+    free(request);
+}
+
+void netdev_write_submit(struct netdev_request *request)
+{
+    request->job.run = run;
+    request->job.done = finished;
+    request->netdev->pending++;
+    worker_submit(request->netdev->worker, &request->job);
+}
+
+int netdev_write_open(struct netdev *netdev, struct error *err)
+{
+    int on = 1;
+
+    netdev->writer = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (!netdev->writer || mnl_socket_bind(netdev->writer, 0, MNL_SOCKET_AUTOPID) < 0)
+        return error_errno(err, errno, "cannot open a netlink socket for writing");
+    /* Missing before Linux 4.12: then errors are plain errno values, and acks carry the request. */
+    mnl_socket_setsockopt(netdev->writer, NETLINK_EXT_ACK, &on, sizeof(on));
+    mnl_socket_setsockopt(netdev->writer, NETLINK_CAP_ACK, &on, sizeof(on));
+    return 0;
+}
+
+void netdev_write_close(struct netdev *netdev)
+{
+    if (netdev->writer)
+        mnl_socket_close(netdev->writer);
+}
