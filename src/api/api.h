@@ -1,5 +1,5 @@
-/* HTTP/1.1 on the Unix socket: routes, authorization by peer credentials, JSON, server-sent events. The command line is a client like
- * any other. docs/openapi.yaml says the same; a test compares the two. */
+/* HTTP/1.1 on the Unix socket: routes, authorization by peer credentials, JSON, server-sent events. The command line is a client
+ * like any other. docs/openapi.yaml says the same; a test compares the two. */
 #pragma once
 
 #include "reconcile/reconcile.h"
@@ -18,10 +18,15 @@ struct api_settings {
 };
 
 /* A console is a byte stream to the VM's serial line: handed in, because it is vmm's. */
+/* The descriptor becomes the API's. */
 typedef int (*api_console)(void *context, const char *vm, int *ret_fd, struct error *err);
 
+/* The groups are looked up now: one that is made later counts after the next start. A stale socket file is replaced; one at
+ * which a daemon listens is -EADDRINUSE. */
 int api_new(struct ev_loop *loop, struct reconciler *reconciler, const struct api_settings *settings, api_console console,
             void *console_context, struct api **ret_api, struct error *err);
+/* Requests that still run are answered with 503; the reconciler may call their done() later or, in reconcile_free, never skip it:
+ * that call frees what is left of them. */
 void api_free(struct api *api);
 
 /* The reconciler's listener: sends the event to everybody who listens, and keeps the last 1,000 for those who come back. */

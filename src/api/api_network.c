@@ -1,0 +1,164 @@
+/* The host's network: status, interfaces, plan, apply, topology. */
+#include <errno.h>
+#include <string.h>
+
+#include "api_internal.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+static json_t *troubles(struct api *api)
+{
+    const char *text = reconcile_troubles(api->reconciler);
+    json_t *list = json_array();
+
+    while (text && *text) {
+        size_t length = strcspn(text, "\n");
+
+        json_array_append_new(list, json_stringn(text, length));
+        text += length + (text[length] == '\n');
+    }
+    return list;
+}
+
+static json_t *daemon_status(struct api *api)
+{
+    json_t *json = json_pack("{s:s, s:b, s:o}", "version", api->version, "repair", reconcile_repairs(api->reconciler), "troubles",
+                             troubles(api));
+    const char *busy = reconcile_busy(api->reconciler);
+
+    json_object_set_new(json, "busy", busy ? json_string(busy) : json_null());
+    return json;
+}
+
+/* The interface of that name as it is, or as it is wanted; NULL when nobody knows it. */
+static json_t *find_interface(struct api *api, const char *name)
+{
+    const struct interface *interface = network_find(reconcile_network_observed(api->reconciler), name);
+
+    if (interface)
+        return api_view_interface(api, interface, true);
+    interface = network_find(reconcile_network_wanted(api->reconciler), name);
+    return interface ? api_view_interface(api, interface, false) : NULL;
+}
+
+static void answer_unknown(struct api_request *request, const char *what, const char *name)
+{
+    struct error err;
+
+    error_set(&err, ENOENT, "%s %s: there is none of that name", what, name);
+    api_answer_error(request, -ENOENT, &err);
+}
+
+static void status_of(struct api_request *request, const char *name)
+{
+    json_t *interface = find_interface(request->api, name);
+    json_t *json = daemon_status(request->api);
+    struct reconcile_vm vm;
+    bool is_vm = reconcile_vm_find(request->api->reconciler, name, &vm);
+
+    json_object_set_new(json, "interfaces", interface ? json_pack("[o]", interface) : json_array());
+    json_object_set_new(json, "vms", is_vm ? json_pack("[o]", api_view_vm(&vm)) : json_array());
+    if (interface || is_vm) {
+        api_answer_json(request, MHD_HTTP_OK, json);
+        return;
+    }
+    document_free(json);
+    answer_unknown(request, "interface or VM", name);
+}
+
+void api_network_status(struct api_request *request)
+{
+    const char *name = api_request_query(request, "name");
+    json_t *json;
+
+    if (name) {
+        status_of(request, name);
+        return;
+    }
+    json = daemon_status(request->api);
+    json_object_set_new(json, "interfaces", api_view_interfaces(request->api, true));
+    json_object_set_new(json, "vms", api_view_vms(request->api, true));
+    api_answer_json(request, MHD_HTTP_OK, json);
+}
+
+void api_network_interfaces(struct api_request *request)
+{
+    api_answer_json(request, MHD_HTTP_OK, api_view_interfaces(request->api, api_request_flag(request, "all")));
+}
+
+void api_network_interface(struct api_request *request)
+{
+    json_t *json = find_interface(request->api, request->arguments[0]);
+
+    if (json)
+        api_answer_json(request, MHD_HTTP_OK, json);
+    else
+        answer_unknown(request, "interface", request->arguments[0]);
+}
+
+void api_network_topology(struct api_request *request)
+{
+    api_answer_json(request, MHD_HTTP_OK, api_view_topology(request->api));
+}
+
+static json_t *plan_members(const struct plan *plan, const struct problems *problems)
+{
+    json_t *json = plan ? plan_to_json(plan) : json_pack("{s:i, s:[]}", "changes", 0, "steps");
+
+    json_object_set_new(json, "problems", problems ? api_answer_problems(problems) : json_array());
+    return json;
+}
+
+void api_network_plan(struct api_request *request)
+{
+    struct plan plan = {0};
+    struct problems problems = {0};
+
+    reconcile_plan(request->api->reconciler, &plan, &problems);
+    api_answer_json(request, MHD_HTTP_OK, plan_members(&plan, &problems));
+    plan_clear(&plan);
+    problems_clear(&problems);
+}
+
+/* Problems with errors are no success even when the rest could be applied; what was done is said either way. */
+static void apply_ended(void *context, int result, const struct error *err, const struct plan *plan,
+                        const struct problems *problems)
+{
+    struct api_request *request = context;
+    size_t errors = problems ? problems->errors : 0;
+    char detail[600];
+
+    if (!api_request_ended(request))
+        return;
+    if (result == 0 && errors == 0) {
+        api_answer_json(request, MHD_HTTP_OK, plan_members(plan, problems));
+        return;
+    }
+    if (result == 0)
+        snprintf(detail, sizeof(detail), "%zu %s could not be applied; the rest is", errors, errors == 1 ? "thing" : "things");
+    else
+        text_copy(detail, sizeof(detail), err && *err->text ? err->text : strerror(-result));
+    api_answer_problem(request, result == 0 ? MHD_HTTP_UNPROCESSABLE_CONTENT : api_answer_status(result), detail, problems,
+                       plan_members(plan, problems));
+}
+
+void api_network_apply(struct api_request *request)
+{
+    json_t *body = api_request_body(request);
+    json_error_t error;
+    json_t *confirm = NULL;
+    int repair = reconcile_repairs(request->api->reconciler);
+
+    if (!body)
+        return;
+    if (json_unpack_ex(body, &error, 0, "{s?b, s?o !}", "repair", &repair, "confirm", &confirm) < 0) {
+        api_answer_problem(request, MHD_HTTP_BAD_REQUEST, error.text, NULL, NULL);
+    } else if (confirm) {
+        api_answer_problem(request, MHD_HTTP_NOT_IMPLEMENTED,
+                           "confirm: this version can't yet take a change back by itself; apply without it", NULL, NULL);
+    } else {
+        api_request_run(request);
+        reconcile_apply(request->api->reconciler, repair, apply_ended, request);
+    }
+    document_free(body);
+}

@@ -1,0 +1,150 @@
+/* VMs: list, define, undefine, power. */
+#include <errno.h>
+#include <string.h>
+
+#include "api_internal.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "config/config.h"
+
+static bool find_vm(struct api_request *request, struct reconcile_vm *ret_vm)
+{
+    struct error err;
+
+    if (reconcile_vm_find(request->api->reconciler, request->arguments[0], ret_vm))
+        return true;
+    error_set(&err, ENOENT, "vm %s: there is no VM of that name; list --all shows those that there are", request->arguments[0]);
+    api_answer_error(request, -ENOENT, &err);
+    return false;
+}
+
+void api_vms_list(struct api_request *request)
+{
+    api_answer_json(request, MHD_HTTP_OK, api_view_vms(request->api, api_request_flag(request, "all")));
+}
+
+void api_vms_get(struct api_request *request)
+{
+    struct reconcile_vm vm;
+
+    if (find_vm(request, &vm))
+        api_answer_json(request, MHD_HTTP_OK, api_view_vm(&vm));
+}
+
+/* Problems that only show beside the other VMs: one MAC or one TAP in two of them. */
+static void check_beside_others(struct api *api, struct vm *vm, struct problems *problems)
+{
+    struct reconcile_vm *vms = NULL;
+    size_t count = reconcile_vm_list(api->reconciler, &vms), used = 0;
+    struct vm **all = memory_new((count + 1) * sizeof(struct vm *));
+
+    for (size_t i = 0; i < count; i++)
+        if (vms[i].defined && strcmp(vms[i].name, vm->name))
+            all[used++] = (struct vm *)vms[i].defined;
+    all[used++] = vm;
+    config_check_vms(all, used, problems);
+    free(all);
+    free(vms);
+}
+
+static void answer_define(struct api_request *request, const char *name, bool existed, const struct problems *problems)
+{
+    json_t *json = json_pack("{s:s, s:b, s:o}", "name", name, "created", !existed, "problems", api_answer_problems(problems));
+
+    api_answer_json(request, existed ? MHD_HTTP_OK : MHD_HTTP_CREATED, json);
+}
+
+static void define_vm(struct api_request *request, const char *name, const char *path, const char *text)
+{
+    struct problems problems = {0};
+    struct error err = {0};
+    struct reconcile_vm before;
+    bool existed = reconcile_vm_find(request->api->reconciler, name, &before) && before.defined;
+    struct vm *vm = config_vm(path, text, &problems);
+    int result;
+
+    if (vm)
+        check_beside_others(request->api, vm, &problems);
+    if (!vm || problems.errors) {
+        vm_free(vm);
+        api_answer_problem(request, MHD_HTTP_BAD_REQUEST, "the VM's file has errors; nothing was defined", &problems, NULL);
+    } else {
+        result = reconcile_vm_define(request->api->reconciler, vm, text, &err);
+        if (result < 0)
+            api_answer_error(request, result, &err);
+        else
+            answer_define(request, name, existed, &problems);
+    }
+    problems_clear(&problems);
+}
+
+/* "file" is the path as its user gave it, for messages; the name is what counts. */
+static char *message_path(const char *name, const char *file)
+{
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    CLEANUP(freep) char *expected = memory_format("%s.vm", name);
+
+    if (file && !strcmp(slash ? slash + 1 : file, expected))
+        return memory_string(file);
+    return TAKE_POINTER(expected);
+}
+
+void api_vms_define(struct api_request *request)
+{
+    json_t *body = api_request_body(request);
+    const char *name = NULL, *text = NULL, *file = NULL, *fault;
+    json_error_t error;
+
+    if (!body)
+        return;
+    if (json_unpack_ex(body, &error, 0, "{s:s, s:s, s?s !}", "name", &name, "text", &text, "file", &file) < 0) {
+        api_answer_problem(request, MHD_HTTP_BAD_REQUEST, error.text, NULL, NULL);
+    } else if ((fault = text_vm_name_fault(name))) {
+        CLEANUP(freep) char *detail = memory_format("the VM's name %s", fault);
+
+        api_answer_problem(request, MHD_HTTP_BAD_REQUEST, detail, NULL, NULL);
+    } else {
+        CLEANUP(freep) char *path = message_path(name, file);
+
+        define_vm(request, name, path, text);
+    }
+    document_free(body);
+}
+
+void api_vms_undefine(struct api_request *request)
+{
+    struct error err = {0};
+    int result = reconcile_vm_undefine(request->api->reconciler, request->arguments[0], &err);
+
+    if (result < 0)
+        api_answer_error(request, result, &err);
+    else
+        api_answer_json(request, MHD_HTTP_OK, json_pack("{s:s}", "name", request->arguments[0]));
+}
+
+/* Read back: what the VM is now, not what was asked for. */
+static void power_ended(void *context, int result, const struct error *err, const struct plan *plan,
+                        const struct problems *problems)
+{
+    struct api_request *request = context;
+    struct reconcile_vm vm;
+
+    (void)plan;
+    if (!api_request_ended(request))
+        return;
+    if (result < 0)
+        api_answer_problem(request, api_answer_status(result), err && *err->text ? err->text : strerror(-result), problems, NULL);
+    else if (reconcile_vm_find(request->api->reconciler, request->arguments[0], &vm))
+        api_answer_json(request, MHD_HTTP_OK, api_view_vm(&vm));
+    else /* it ran without a file: now it is neither defined nor running */
+        api_answer_json(request, MHD_HTTP_OK,
+                        json_pack("{s:s, s:s, s:n, s:b}", "name", request->arguments[0], "state", vm_state_names[VM_SHUT_OFF],
+                                  "pid", "defined", 0));
+}
+
+void api_vms_power(struct api_request *request)
+{
+    api_request_run(request);
+    reconcile_vm_power(request->api->reconciler, request->arguments[0], (enum reconcile_power)request->route->action, power_ended,
+                       request);
+}
