@@ -1,0 +1,6 @@
+/* A cgroup of its own for each VM, where cgroup v2 is mounted and ours may have children. */
+#pragma once
+
+/* A descriptor of the directory trestle-vm-NAME below our own cgroup, made if need be; -1 where that can't be had. */
+int cgroup_make(const char *vm);
+void cgroup_remove(const char *vm);

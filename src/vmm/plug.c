@@ -1,0 +1,330 @@
+#include "vmm/plug.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "vmm/device.h"
+#include "vmm/ids.h"
+#include "vmm/instance.h"
+#include "vmm/pass.h"
+#include "vmm/vmm_internal.h"
+
+enum { DELETE_ATTEMPTS = 6 };
+static const double DELETE_PAUSE = 1.;
+
+/* ---- The record ---- */
+
+static int record(struct instance *instance, const struct nic *nic, struct error *err)
+{
+    if (!instance->recorded)
+        return instance_record(instance, err);
+    const struct nic *there = instance_nic(instance, nic->name);
+    if (there)
+        return error_set(err, EEXIST, "the VM has a NIC of that name (%s)", nic_state_names[there->state]);
+    int result = device_check(nic, err);
+    if (result == 0)
+        result = ids_check_nic(instance->vm, nic->name, err);
+    if (result == 0 && instance->vm->nic_count >= VM_NICS_MAX)
+        result = error_set(err, ENOSPC, "the VM has %d NICs, which is the most that is possible", VM_NICS_MAX);
+    if (result == 0)
+        result = slots_take(&instance->slots, nic, err);
+    if (result < 0)
+        return result;
+    struct nic *ours = APPEND(instance->vm->nics, instance->vm->nic_count);
+    nic_copy(nic, ours);
+    ours->state = NIC_ATTACHING;
+    ours->live = false;
+    ours->vhost_used = false;
+    result = instance_record(instance, err);
+    if (result < 0) {
+        vm_remove_nic(instance->vm, nic->name);
+        slots_drop(&instance->slots, nic->name);
+    }
+    return result;
+}
+
+static int forget(struct instance *instance, const struct nic *nic, struct error *err)
+{
+    const struct nic *there = instance_nic(instance, nic->name);
+    if (!there)
+        return 0;
+    if (there->state == NIC_PLUGGED || there->state == NIC_UNPLUGGING)
+        return error_set(err, EBUSY, "the guest still has it");
+    vm_remove_nic(instance->vm, nic->name);
+    slots_drop(&instance->slots, nic->name);
+    return instance_record(instance, err);
+}
+
+static void finish_at_once(struct task *task, int (*act)(struct instance *, const struct nic *, struct error *))
+{
+    struct error err = {0};
+    act(task->instance, task->step->nic, &err);
+    task_finish_soon(task, &err);
+}
+
+/* ---- Backends ---- */
+
+static void on_done(void *context, const json_t *value, const struct error *err)
+{
+    (void)value;
+    task_finish(context, err);
+}
+
+static char *join_names(const struct nic *nic, const char *(*name)(const char *, size_t, char[ID_SIZE]))
+{
+    struct text text = {0};
+    char id[ID_SIZE];
+    for (uint32_t i = 0; i < nic->queues; i++)
+        text_format(&text, "%s%s", i ? ":" : "", name(nic->name, i, id));
+    return text_take(&text);
+}
+
+static void netdev_add(struct task *task)
+{
+    const struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    struct error err;
+    if (!nic) {
+        error_set(&err, ENOENT, "the attach was not recorded");
+        task_finish_soon(task, &err);
+        return;
+    }
+    CLEANUP(freep) char *fds = join_names(nic, ids_fd);
+    CLEANUP(freep) char *vhost_fds = nic->vhost_used ? join_names(nic, ids_vhost_fd) : NULL;
+    instance_send(task->instance, "netdev_add", device_netdev(nic, fds, vhost_fds), -1, on_done, task);
+}
+
+/* Blind: a daemon before this one may have got as far as this or not. */
+static void on_netdev_deleted(void *context, const json_t *value, const struct error *err)
+{
+    (void)value;
+    struct task *task = context;
+    if (err && err->code != ENODEV)
+        task_finish(task, err);
+    else
+        pass_close(task);
+}
+
+static void list_devices(struct instance *instance, qmp_answer answer, void *context)
+{
+    instance_send(instance, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"), -1, answer, context);
+}
+
+/* A netdev can be removed under a NIC that is plugged, and its TAP then vanishes under the guest: so QEMU is asked first. */
+static void on_guard(void *context, const json_t *value, const struct error *err)
+{
+    struct task *task = context;
+    char id[ID_SIZE];
+    struct error busy;
+    if (err) {
+        task_finish(task, err);
+    } else if (instance_lists_device(value, ids_device(task->step->nic->name, id))) {
+        error_set(&busy, EBUSY, "the guest has not let go of the NIC: its backend must stay");
+        task_finish(task, &busy);
+    } else {
+        instance_send(task->instance, "netdev_del", json_pack("{s:s}", "id", ids_netdev(task->step->nic->name, id)), -1,
+                      on_netdev_deleted, task);
+    }
+}
+
+/* ---- The device goes in ---- */
+
+static void on_link_set(void *context, const json_t *value, const struct error *err)
+{
+    on_done(context, value, err);
+}
+
+static json_t *link_arguments(const struct nic *nic)
+{
+    char id[ID_SIZE];
+    return json_pack("{s:s, s:b}", "name", ids_device(nic->name, id), "up", nic->link);
+}
+
+static void on_added_list(void *context, const json_t *value, const struct error *err)
+{
+    struct task *task = context;
+    struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    char id[ID_SIZE];
+    struct error gone;
+    if (err) {
+        task_finish(task, err);
+        return;
+    }
+    if (!nic || !instance_lists_device(value, ids_device(task->step->nic->name, id))) {
+        error_set(&gone, EIO, "QEMU took the device, but does not have it");
+        task_finish(task, &gone);
+        return;
+    }
+    nic->live = true;
+    instance_set_nic_state(task->instance, nic, NIC_PLUGGED, NULL); /* no intent: it would be read back */
+    instance_tell(task->instance, VMM_NIC_CHANGED, nic->name);
+    nic = instance_nic(task->instance, task->step->nic->name);
+    if (nic && !nic->link)
+        instance_send(task->instance, "set_link", link_arguments(nic), -1, on_link_set, task);
+    else
+        task_finish(task, NULL);
+}
+
+static void on_added(void *context, const json_t *value, const struct error *err)
+{
+    (void)value;
+    struct task *task = context;
+    if (err)
+        task_finish(task, err);
+    else
+        list_devices(task->instance, on_added_list, task);
+}
+
+static void device_add(struct task *task)
+{
+    const struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    struct error err;
+    if (!nic) {
+        error_set(&err, ENOENT, "the attach was not recorded");
+        task_finish_soon(task, &err);
+        return;
+    }
+    json_t *arguments = device_nic(nic, slots_bus(&task->instance->slots, nic->name), 0);
+    instance_send(task->instance, "device_add", arguments, -1, on_added, task);
+}
+
+/* ---- and out ---- */
+
+static void send_delete(struct task *task);
+
+static void on_delete_pause(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop;
+    (void)events;
+    send_delete(timer->data);
+}
+
+/* PCIe hot-plug by the guest: the button's lamp still blinks from plugging it in. */
+static bool is_busy(const struct error *err)
+{
+    return strstr(err->text, "power indicator blinking") || strstr(err->text, "guest is busy");
+}
+
+static void on_delete(void *context, const json_t *value, const struct error *err)
+{
+    (void)value;
+    struct task *task = context;
+    struct instance *instance = task->instance;
+    struct nic *nic = instance_nic(instance, task->step->nic->name);
+    if (!err || strstr(err->text, "already in the process of unplug")) {
+        task_finish(task, NULL);
+    } else if (err->code == ENODEV) {
+        if (nic)
+            plug_removed(instance, nic);
+        task_finish(task, NULL);
+    } else if (is_busy(err) && ++task->index < DELETE_ATTEMPTS) {
+        ev_timer_init(&task->pause, on_delete_pause, DELETE_PAUSE, 0.);
+        task->pause.data = task;
+        ev_now_update(instance->vmm->loop);
+        ev_timer_start(instance->vmm->loop, &task->pause);
+    } else {
+        if (nic && nic->state == NIC_UNPLUGGING && qmp_refused(err)) {
+            instance_set_nic_state(instance, nic, NIC_PLUGGED, NULL);
+            instance_tell(instance, VMM_NIC_CHANGED, nic->name);
+        }
+        task_finish(task, err);
+    }
+}
+
+static json_t *delete_arguments(const char *nic)
+{
+    char id[ID_SIZE];
+    return json_pack("{s:s}", "id", ids_device(nic, id));
+}
+
+static void send_delete(struct task *task)
+{
+    instance_send(task->instance, "device_del", delete_arguments(task->step->nic->name), -1, on_delete, task);
+}
+
+static void device_delete(struct task *task)
+{
+    struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    struct error err = {0};
+    if (!nic || nic->state == NIC_REMOVED) {
+        task_finish_soon(task, NULL);
+        return;
+    }
+    if (instance_set_nic_state(task->instance, nic, NIC_UNPLUGGING, &err) < 0) {
+        task_finish_soon(task, &err);
+        return;
+    }
+    instance_tell(task->instance, VMM_NIC_CHANGED, nic->name);
+    send_delete(task);
+}
+
+void plug_removed(struct instance *instance, struct nic *nic)
+{
+    if (nic->state == NIC_REMOVED)
+        return;
+    nic->live = false;
+    nic->state = NIC_REMOVED;
+    slots_drop(&instance->slots, nic->name);
+    instance_record(instance, NULL); /* no intent: it would be read back */
+    instance_tell(instance, VMM_NIC_REMOVED, nic->name);
+}
+
+/* ---- Reading back ---- */
+
+static void read_back(struct instance *instance, struct nic *nic, bool present, bool starting)
+{
+    if (!present) {
+        plug_removed(instance, nic);
+    } else if (nic->state == NIC_UNPLUGGING && !starting) {
+        instance_send(instance, "device_del", delete_arguments(nic->name), -1, NULL, NULL);
+    } else if (nic->state != NIC_PLUGGED || !nic->live) {
+        nic->state = NIC_PLUGGED;
+        nic->live = true;
+        if (starting && !nic->link)
+            instance_send(instance, "set_link", link_arguments(nic), -1, NULL, NULL);
+        if (!starting)
+            instance_tell(instance, VMM_NIC_CHANGED, nic->name);
+    }
+}
+
+void plug_read_back(struct instance *instance, const json_t *list, bool starting)
+{
+    for (size_t i = 0; i < instance->vm->nic_count; i++) {
+        struct nic *nic = &instance->vm->nics[i];
+        char id[ID_SIZE];
+        read_back(instance, nic, instance_lists_device(list, ids_device(nic->name, id)), starting);
+    }
+    instance_record(instance, NULL);
+}
+
+/* ---- */
+
+void plug_apply(struct task *task)
+{
+    switch (task->step->op) {
+    case STEP_NIC_RECORD:
+        finish_at_once(task, record);
+        break;
+    case STEP_NIC_FORGET:
+        finish_at_once(task, forget);
+        break;
+    case STEP_NIC_PASS_FDS:
+        pass_open(task);
+        break;
+    case STEP_NIC_CLOSE_FDS:
+        pass_close(task);
+        break;
+    case STEP_NETDEV_ADD:
+        netdev_add(task);
+        break;
+    case STEP_NETDEV_DELETE:
+        list_devices(task->instance, on_guard, task);
+        break;
+    case STEP_DEVICE_ADD:
+        device_add(task);
+        break;
+    default:
+        device_delete(task);
+    }
+}
