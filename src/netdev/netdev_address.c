@@ -77,8 +77,8 @@ static void drop(struct netdev_cache *cache, struct interface *interface, const 
     behind = (size_t)(interface->addresses + interface->address_count - (place + 1));
     memmove(place, place + 1, behind * sizeof(*place));
     interface->address_count--;
-    /* What goes with an IPv4 address and is not told: the link's routes with the last one, and anybody's that prefer it as
-     * source. */
+    /* What goes with an IPv4 address and is not told: the link's routes with the last one; and, where the kernel is older,
+     * anybody's that prefer it as source (6.18 sends events for these). */
     if (address->family == AF_INET && !has_ipv4(interface))
         netdev_route_forget(cache, interface, AF_INET);
     if (address->family == AF_INET && cache->preferred)

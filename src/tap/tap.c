@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -82,15 +81,6 @@ const int *tap_descriptors(const struct tap_table *table, const char *name, size
 
 /* -- opening, on the worker -------------------------------------------------------------------------------------------------- */
 
-static bool exists(const char *name)
-{
-    CLEANUP(close_fdp) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq request = {0};
-
-    text_copy(request.ifr_name, sizeof(request.ifr_name), name);
-    return fd >= 0 && ioctl(fd, SIOCGIFINDEX, &request) == 0;
-}
-
 static int refuse_name(const char *name, struct error *err)
 {
     char command[32] = "";
@@ -116,7 +106,8 @@ static int open_device(const char *name, struct error *err)
     return -err->code;
 }
 
-/* One more queue; the first makes the TAP, and only if there is none of that name (IFF_TUN_EXCL). */
+/* One more queue; the first makes the TAP. With IFF_TUN_EXCL the kernel says EBUSY when anything has the name; without it, a
+ * persistent TAP would be taken over, and any other link be "Invalid argument". */
 static int open_queue(struct tap_job *job)
 {
     const char *name = job->tap.name;
@@ -131,7 +122,7 @@ static int open_queue(struct tap_job *job)
     request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (job->queues > 1 ? IFF_MULTI_QUEUE : 0)
                                 | (first ? IFF_TUN_EXCL : 0));
     if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0) {
-        if (first && (errno == EBUSY || errno == EEXIST))
+        if (first && errno == EBUSY)
             return refuse_name(name, &job->error);
         return error_errno(&job->error, errno, "%s: open queue %zu of a TAP%s", name, job->tap.count,
                            errno == EPERM ? " (trestled needs CAP_NET_ADMIN)" : "");
@@ -149,11 +140,6 @@ static void run_open(struct job *base)
         return;
     snprintf(point, sizeof(point), "tap open %s", job->tap.name);
     crash_point(point);
-    /* Without this a persistent TAP would be taken over, and any other link be reported as "Invalid argument". */
-    if (exists(job->tap.name)) {
-        refuse_name(job->tap.name, &job->error);
-        return;
-    }
     while (job->tap.count < job->queues)
         if (open_queue(job) < 0) {
             close_all(&job->tap);

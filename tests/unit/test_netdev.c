@@ -374,6 +374,47 @@ static void replaced_route(void **state)
     netns_same_as_kernel(fixture);
 }
 
+static void put_hop(struct nlmsghdr *message, int index)
+{
+    struct rtnexthop *hop = mnl_nlmsg_get_payload_tail(message);
+
+    *hop = (struct rtnexthop){.rtnh_len = sizeof(*hop), .rtnh_ifindex = index};
+    message->nlmsg_len += sizeof(*hop);
+}
+
+/* A route with several next hops stands at each link, and what happens to it when one of them goes down is not told. */
+static void several_hops(void **state)
+{
+    struct fixture *fixture = *state;
+    struct step route = route_step(STEP_ROUTE_ADD, "br0", "10.9.0.0", 16, NULL, 0);
+    struct interface up = {.up = true}, down = {.up = false};
+    struct step set_up = netns_set("br0", &up, HAS_UP), set_down = netns_set("br0", &down, HAS_UP);
+    char buffer[512];
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+    struct rtmsg *fixed = mnl_nlmsg_put_extra_header(message, sizeof(*fixed));
+    struct nlattr *hops;
+
+    netns_make_bridge(fixture, "br0");
+    netns_make_bridge(fixture, "br1");
+    message->nlmsg_type = RTM_NEWROUTE;
+    message->nlmsg_flags = NLM_F_CREATE;
+    *fixed = (struct rtmsg){.rtm_family = AF_INET, .rtm_dst_len = 16, .rtm_table = RT_TABLE_MAIN, .rtm_type = RTN_UNICAST,
+                            .rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_LINK};
+    mnl_attr_put(message, RTA_DST, 4, route.route.destination);
+    hops = mnl_attr_nest_start(message, RTA_MULTIPATH);
+    put_hop(message, netns_find(fixture, "br0")->index);
+    put_hop(message, netns_find(fixture, "br1")->index);
+    mnl_attr_nest_end(message, hops);
+    assert_int_equal(foreign_send(message), 0);
+    WAIT_UNTIL(fixture, find_route(netns_find(fixture, "br1"), &route.route));
+    assert_non_null(find_route(netns_find(fixture, "br0"), &route.route));
+    netns_must(fixture, &set_down);
+    netns_same_as_kernel(fixture);
+    netns_must(fixture, &set_up);
+    netns_same_as_kernel(fixture);
+    assert_non_null(find_route(netns_find(fixture, "br1"), &route.route));
+}
+
 /* -- what is said when it fails ---------------------------------------------------------------------------------------------- */
 
 static void no_such_master(void **state)
@@ -487,6 +528,7 @@ int main(void)
         TEST(routes_that_go_silently),
         TEST(routes_with_a_source),
         TEST(replaced_route),
+        TEST(several_hops),
         TEST(no_such_master),
         TEST(no_such_link),
         TEST(name_exists),

@@ -112,6 +112,20 @@ static void dump_ahead_of_events(void **state)
     netns_same_as_kernel(fixture);
 }
 
+/* A port that is seen before its master: it has one, and which is said when it comes. */
+static void master_known_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct netdev_cache *cache = &fixture->netdev->cache;
+    struct interface port = {.name = "port", .index = 1000, .master_index = 1001}, master = {.name = "master", .index = 1001};
+
+    netdev_cache_put(cache, &port);
+    assert_false(interface_has(netns_find(fixture, "port"), FIELD_MASTER));
+    netdev_cache_put(cache, &master);
+    assert_true(interface_has(netns_find(fixture, "port"), FIELD_MASTER));
+    assert_string_equal(netns_find(fixture, "port")->master, "master");
+}
+
 static void shrink_buffer(struct fixture *fixture)
 {
     int size = 1; /* the kernel makes it 2304: one message or two */
@@ -211,8 +225,15 @@ static void comparison_can_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(come_and_go),          TEST(taken_off_its_bridge), TEST(renamed),           TEST(names_exchanged),
-        TEST(dump_ahead_of_events), TEST(overrun),              TEST(overrun_by_own_write), TEST(nothing_missed),
+        TEST(come_and_go),
+        TEST(taken_off_its_bridge),
+        TEST(renamed),
+        TEST(names_exchanged),
+        TEST(dump_ahead_of_events),
+        TEST(master_known_later),
+        TEST(overrun),
+        TEST(overrun_by_own_write),
+        TEST(nothing_missed),
         TEST(comparison_can_fail),
     };
 

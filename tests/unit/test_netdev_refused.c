@@ -1,6 +1,6 @@
-/* A NIC that takes a new MAC only while it is down. No link kind that can be had everywhere does so, hence this program stands
- * between the library and the socket: it refuses such a request while the link is up, in the kernel's place. links: bridge
- * netdev */
+/* Requests that the kernel here would grant, refused in its place: this program stands between the library and the socket. A NIC
+ * that takes a new MAC only while it is down (no link kind that can be had everywhere does so), and an alias that can't be set.
+ * links: bridge netdev */
 #include <sys/socket.h>
 
 #include "netns.h"
@@ -9,17 +9,18 @@ static struct {
     bool on;
     bool up;              /* the NIC, as its driver sees it */
     bool refuses_always;
+    bool refuses_alias;
     bool answer;          /* the next ack is made here */
     uint32_t sequence;
     char log[200];
 } nic;
 
-static bool has_mac(const struct nlmsghdr *message)
+static bool has(const struct nlmsghdr *message, uint16_t type)
 {
     const struct nlattr *attribute;
 
     mnl_attr_for_each(attribute, message, sizeof(struct ifinfomsg))
-        if (mnl_attr_get_type(attribute) == IFLA_ADDRESS)
+        if (mnl_attr_get_type(attribute) == type)
             return true;
     return false;
 }
@@ -37,9 +38,9 @@ ssize_t mnl_socket_sendto(const struct mnl_socket *socket, const void *data, siz
     const struct ifinfomsg *fixed = mnl_nlmsg_get_payload(message);
 
     if (nic.on && message->nlmsg_type == RTM_NEWLINK) {
-        bool mac = has_mac(message);
+        bool mac = has(message, IFLA_ADDRESS);
 
-        if (mac && (nic.up || nic.refuses_always)) {
+        if ((mac && (nic.up || nic.refuses_always)) || (nic.refuses_alias && has(message, IFLA_IFALIAS))) {
             note("refused");
             nic.answer = true;
             nic.sequence = message->nlmsg_seq;
@@ -139,6 +140,24 @@ static void up_again_after_failure(void **state)
     assert_true(netns_find(fixture, "v0")->up);
 }
 
+/* The second message of two fails: what the first made goes again. */
+static void half_made_and_undone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct interface to = {.kind = INTERFACE_BRIDGE, .mac = {2, 0, 0, 0, 0, 7}};
+    struct step step = {.op = STEP_LINK_CREATE, .interface = "br0", .to = &to, .fields = FIELD_BIT(FIELD_MAC)};
+
+    memset(&nic, 0, sizeof(nic));
+    nic.on = nic.refuses_alias = true;
+    netns_must_fail(fixture, &step, EBUSY, "br0: mark as made by trestle: Device or resource busy");
+    nic.on = false;
+    assert_string_equal(nic.log, "mac refused");
+    assert_int_equal(fixture->added, 1);
+    assert_int_equal(fixture->removed, 1);
+    assert_null(netns_find(fixture, "br0"));
+    netns_same_as_kernel(fixture);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, netns_setup, netns_teardown)
 
 int main(void)
@@ -148,6 +167,7 @@ int main(void)
         TEST(stays_down_when_asked),
         TEST(not_busy),
         TEST(up_again_after_failure),
+        TEST(half_made_and_undone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
