@@ -237,6 +237,10 @@ static int add_disks(struct arguments *arguments, const struct arguments_input *
             add(arguments, controller);
         }
         add_option(arguments, "-device", device);
+        if (disk->bus == DISK_FLOPPY && boot[i]) {
+            add(arguments, "-global");
+            add_format(arguments, "isa-fdc.bootindex%c=%d", (char)('A' + counter.floppy - 1), boot[i]);
+        }
     }
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "vmm/ids.h"
+#include "vmm/slots.h"
 
 static const char *const drivers[] = { /* by enum nic_model */
     "virtio-net-pci", "e1000", "e1000e", "rtl8139", "ne2k_pci", "pcnet", "i82551", "i82557b", "i82559er", "vmxnet3",
@@ -34,6 +35,8 @@ json_t *device_nic(const struct nic *nic, const char *bus, int boot_index)
                              ids_netdev(nic->name, netdev), "mac", mac);
     if (bus)
         json_object_set_new(json, "bus", json_string(bus));
+    if (slots_is_port(bus)) /* else QEMU would take a slot that no guest looks at when the port is taken */
+        json_object_set_new(json, "addr", json_string("0x0"));
     if (boot_index)
         json_object_set_new(json, "bootindex", json_integer(boot_index));
     if (nic->model != NIC_VIRTIO)

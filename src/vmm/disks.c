@@ -131,7 +131,8 @@ int disks_device(const struct disk *disk, struct disks_counter *counter, int boo
     int result = plain_device(disk, counter, ret_controller, ret_device, err);
     if (result < 0)
         return result;
-    if (boot_index && disk->bus != DISK_SD) /* no firmware boots from it */
+    /* No firmware boots from an SD card, and a floppy's index is its controller's. */
+    if (boot_index && disk->bus != DISK_SD && disk->bus != DISK_FLOPPY)
         json_object_set_new(*ret_device, "bootindex", json_integer(boot_index));
     if (disk->bus != DISK_SD && disk->media == MEDIA_DISK)
         json_object_set_new(*ret_device, "write-cache", json_string(writes_back(disk) ? "on" : "off"));

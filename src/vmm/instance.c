@@ -195,12 +195,14 @@ static void on_event(void *context, const char *name, const json_t *data)
     event_take(context, name, data);
 }
 
-/* A QEMU that ends closes its monitor first: its end follows. Only when it lives on is the connection made anew. */
+/* A QEMU that ends closes its monitor first: its end follows. Only when it lives on is the connection made anew, and only when that
+ * fails too is it spoken of. */
 static void on_closed(void *context, const struct error *err)
 {
     struct instance *instance = context;
     instance->ready = false;
-    if (err->code != ECONNRESET)
+    bool first = instance->pause == PAUSE_FIRST && (err->code == ECONNRESET || err->code == ECONNREFUSED);
+    if (!first)
         trouble(instance, err);
     ev_timer_set(&instance->reconnect, instance->pause, 0.);
     ev_timer_start(instance->vmm->loop, &instance->reconnect);

@@ -160,6 +160,37 @@ int process_find(const char *directory, struct process *ret_process, struct erro
     return result;
 }
 
+/* QEMU names the option that was at fault; a disk's is long, and says less than the disk's name. */
+static void name_disk(char *words)
+{
+    char *option = strstr(words, "-blockdev {"), *node = option ? strstr(option, "\"node-name\":\"") : NULL;
+    char *end = node ? strstr(node, "}: ") : NULL;
+    if (!end)
+        return;
+    node += strlen("\"node-name\":\"");
+    char *shorter = memory_format("disk %.*s%s", (int)strcspn(node, "\""), node, end + 1);
+    memcpy(option, shorter, strlen(shorter) + 1);
+    free(shorter);
+}
+
+/* What it said last: from the last line that begins with its own name, since hints have lines of their own. */
+static char *pick_words(char *text)
+{
+    char *words = NULL, *last = text;
+    for (char *line = text; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        last = line;
+        if (strncmp(line, "qemu", 4) == 0)
+            words = line;
+    }
+    char *rest = words ? words : last;
+    for (char *c = rest; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = ' ';
+    name_disk(rest);
+    return rest;
+}
+
 char *process_last_words(const char *directory)
 {
     CLEANUP(freep) char *path = memory_format("%s/qemu.log", directory);
@@ -172,10 +203,10 @@ char *process_last_words(const char *directory)
     if (length <= 0)
         return NULL;
     text[length] = '\0';
-    ssize_t start = length;
-    while (start > 0 && (unsigned char)text[start - 1] >= ' ')
-        start--;
-    return memory_string(text + start);
+    for (ssize_t i = 0; i < length; i++)
+        if (text[i] == '\0') /* where the log's front was punched out */
+            text[i] = '\n';
+    return memory_string(pick_words(text));
 }
 
 /* ---- Start ---- */

@@ -32,7 +32,7 @@ int process_connect(const char *directory, const char *name, int *ret_fd, struct
 /* Has somebody a connection to the socket? (In /proc/net/unix both ends show while they are open.) */
 bool process_is_connected(const char *directory, const char *name);
 
-/* The last line in qemu.log; NULL when it says nothing. The caller frees it. */
+/* What qemu.log ends with, as one line; NULL when it says nothing. The caller frees it. */
 char *process_last_words(const char *directory);
 
 /* The program: `stated`, else qemu-system-x86_64 or qemu-kvm along PATH or in /usr/libexec. The caller frees it. */

@@ -130,6 +130,11 @@ const char *slots_bus(const struct slots *slots, const char *nic)
     return slot && slot->bus[0] ? slot->bus : NULL;
 }
 
+bool slots_is_port(const char *bus)
+{
+    return bus && text_starts(bus, "trestle.port");
+}
+
 json_t *slots_to_json(const struct slots *slots)
 {
     json_t *taken = json_object();

@@ -44,5 +44,7 @@ void slots_drop(struct slots *slots, const char *nic);
 /* The bus of the NIC's device; NULL = QEMU picks. Borrowed. */
 const char *slots_bus(const struct slots *slots, const char *nic);
 
+bool slots_is_port(const char *bus); /* has it room for one device alone? false for NULL */
+
 json_t *slots_to_json(const struct slots *slots);
 int slots_from_json(const json_t *json, struct slots *ret_slots, struct error *err);
