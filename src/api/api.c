@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/quote.h"
 
 static void run_http(struct api *api)
 {
@@ -66,6 +67,27 @@ static void count_peer(struct api *api, const struct api_peer *peer, int change)
         ev_io_start(api->loop, &api->listen);
 }
 
+static void on_pause_over(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct api *api = watcher->data;
+
+    (void)events;
+    if (api->connections < API_CONNECTIONS)
+        ev_io_start(loop, &api->listen);
+}
+
+/* Without descriptors the client stays in the queue; asking for it again and again would help nobody. */
+static void accept_failed(struct api *api)
+{
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return;
+    log_error("%s: accept: %s; trying again in a second", api->socket_path ? api->socket_path : "the API's socket",
+              strerror(errno));
+    ev_io_stop(api->loop, &api->listen);
+    ev_timer_set(&api->pause, 1., 0.);
+    ev_timer_start(api->loop, &api->pause);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *watcher, int events)
 {
     static const char full[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -76,8 +98,7 @@ static void on_accept(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)loop, (void)events;
     if (fd < 0) {
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            log_error("%s: accept: %s", api->socket_path ? api->socket_path : "the API's socket", strerror(errno));
+        accept_failed(api);
         return;
     }
     peer = api_auth_peer(api, fd);
@@ -150,6 +171,15 @@ static void refuse_size(struct api_request *request)
     api_answer_problem(request, MHD_HTTP_CONTENT_TOO_LARGE, "the request's body is over 1 MiB", NULL, NULL);
 }
 
+/* Names that are no text exist nowhere, and can't stand in an answer. */
+static bool has_plain_arguments(const struct api_request *request)
+{
+    for (size_t i = 0; i < API_ARGUMENTS; i++)
+        if (request->arguments[i] && !quote_is_plain(request->arguments[i]))
+            return false;
+    return true;
+}
+
 /* What can be refused before the body is read, is. */
 static void admit(struct api_request *request, const char *method, const char *path)
 {
@@ -169,6 +199,8 @@ static void admit(struct api_request *request, const char *method, const char *p
     }
     if (peer->access < request->route->access)
         refuse(request, peer);
+    else if (!has_plain_arguments(request))
+        api_answer_problem(request, MHD_HTTP_NOT_FOUND, "there is nothing of that name: it is no plain text", NULL, NULL);
     else if (announces_too_much(request->connection))
         refuse_size(request);
 }
@@ -265,7 +297,8 @@ static int start_http(struct api *api, struct error *err)
     ev_io_init(&api->listen, on_accept, api->listen_fd, EV_READ);
     ev_timer_init(&api->timer, on_timer, 0, 0);
     ev_timer_init(&api->heartbeat, on_heartbeat, API_HEARTBEAT, API_HEARTBEAT);
-    api->io.data = api->listen.data = api->timer.data = api->heartbeat.data = api;
+    ev_timer_init(&api->pause, on_pause_over, 1., 0.);
+    api->io.data = api->listen.data = api->timer.data = api->heartbeat.data = api->pause.data = api;
     ev_io_start(api->loop, &api->io);
     ev_io_start(api->loop, &api->listen);
     return 0;
@@ -330,6 +363,7 @@ static void stop_http(struct api *api)
     ev_io_stop(api->loop, &api->io);
     ev_timer_stop(api->loop, &api->timer);
     ev_timer_stop(api->loop, &api->heartbeat);
+    ev_timer_stop(api->loop, &api->pause);
     MHD_stop_daemon(api->http);
 }
 

@@ -5,6 +5,7 @@
 #include "api_internal.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/quote.h"
 
 static const struct {
     unsigned status;
@@ -133,9 +134,10 @@ static void add_place(json_t *json, const struct problems *problems)
 void api_answer_problem(struct api_request *request, unsigned status, const char *detail, const struct problems *problems,
                         json_t *extra)
 {
+    char shown[QUOTE_SIZE];
     json_t *json = json_pack("{s:s, s:s, s:i}", "type", "about:blank", "title", title(status), "status", (int)status);
 
-    json_object_set_new(json, "detail", json_string(detail));
+    json_object_set_new(json, "detail", json_string(quote_is_plain(detail) ? detail : quote_text(detail, shown)));
     if (problems && problems->errors == 1)
         add_place(json, problems);
     if (problems && problems->count)

@@ -97,6 +97,7 @@ struct api {
     ev_io listen, io;
     ev_timer timer;            /* when libmicrohttpd wants to be called again */
     ev_timer heartbeat;        /* runs while somebody listens to events */
+    ev_timer pause;            /* of accepting, when there are no descriptors left */
     struct api_peer *accepted; /* on its way to its connection */
     unsigned connections, others, strangers;
 

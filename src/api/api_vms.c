@@ -31,19 +31,16 @@ void api_vms_get(struct api_request *request)
         api_answer_json(request, MHD_HTTP_OK, api_view_vm(&vm));
 }
 
-/* Problems that only show beside the other VMs: one MAC or one TAP in two of them. */
+/* Problems that only show beside the other VMs: one MAC or one TAP in two of them. Pair by pair: what is wrong between two others
+ * is no reason to refuse this one. */
 static void check_beside_others(struct api *api, struct vm *vm, struct problems *problems)
 {
     struct reconcile_vm *vms = NULL;
-    size_t count = reconcile_vm_list(api->reconciler, &vms), used = 0;
-    struct vm **all = memory_new((count + 1) * sizeof(struct vm *));
+    size_t count = reconcile_vm_list(api->reconciler, &vms);
 
     for (size_t i = 0; i < count; i++)
         if (vms[i].defined && strcmp(vms[i].name, vm->name))
-            all[used++] = (struct vm *)vms[i].defined;
-    all[used++] = vm;
-    config_check_vms(all, used, problems);
-    free(all);
+            config_check_vms((struct vm *[]){(struct vm *)(uintptr_t)vms[i].defined, vm}, 2, problems);
     free(vms);
 }
 

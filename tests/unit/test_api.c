@@ -355,6 +355,21 @@ static void test_define(void **state)
     assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"c9\",\"text\":\"\",\"more\":1}", NULL), 400);
 }
 
+static void test_define_beside_others(void **state)
+{
+    CLEANUP(document_freep) json_t *json = NULL;
+
+    (void)state;
+    text_mac("52:54:00:00:00:11", fake.defined->nics[0].mac);
+    assert_int_equal(ask("POST", "/v1/vms",
+                         "{\"name\":\"c9\",\"text\":\"[vm]\\nKernel=/boot/vmlinuz\\n[nic net0]\\nBridge=br0\\n"
+                         "MAC=52:54:00:00:00:11\\n\"}",
+                         &json),
+                     400);
+    assert_int_equal(json_array_size(json_object_get(json, "problems")), 1);
+    assert_string_equal(fake.called, "");
+}
+
 static void test_undefine(void **state)
 {
     (void)state;
@@ -369,9 +384,16 @@ static void test_undefine(void **state)
 static void test_wrong_paths_and_methods(void **state)
 {
     struct client client = client_open();
+    json_t *json = NULL;
 
     (void)state;
     assert_int_equal(ask("GET", "/v2", "", NULL), 404);
+    assert_int_equal(ask("GET", "/v1/vms/%ff%1b", "", &json), 404);
+    assert_true(json_is_string(json_object_get(json, "detail")));
+    document_free(json);
+    assert_int_equal(ask("GET", "/v1/status?name=%ff", "", &json), 404);
+    assert_true(json_is_string(json_object_get(json, "detail")));
+    document_free(json);
     client_ask(&client, "PATCH", "/v1/vms", "");
     client_expect(&client, "Allow: GET, POST\r\n");
     assert_int_equal(client_answer(&client, NULL), 405);
@@ -446,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_attach, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_detach, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_define, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_define_beside_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_undefine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_paths_and_methods, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_bodies, set_up, tear_down),
