@@ -37,8 +37,8 @@ int account_find(const char *user, struct account *ret_account, struct error *er
     if (!entry && user)
         return error_set(err, ENOENT, "there is no user %s for QEMU to run as: make it, or set User= in trestle.conf", user);
     if (user && !can_become(entry->pw_uid))
-        return error_set(err, EPERM, "QEMU cannot run as user %s here: trestled is not root, or its user namespace lacks that user",
-                         user);
+        return error_set(err, EPERM,
+                         "QEMU cannot run as user %s here: trestled is not root, or its user namespace lacks that user", user);
     struct account account = {0};
     if (!entry || !can_become(entry->pw_uid)) {
         take_own(&account);

@@ -26,7 +26,9 @@ static void take_taps_back(struct instance *instance)
             names[count++] = vm->nics[i].target;
     if (count == 0)
         return;
-    if (tap_take_back(instance->vmm->taps, instance->process.pidfd, instance->process.pid, names, count, &found, &err) < 0 && !instance->note)
+    const struct process *process = &instance->process;
+    int result = tap_take_back(instance->vmm->taps, process->pidfd, process->pid, names, count, &found, &err);
+    if (result < 0 && !instance->note)
         instance->note = memory_format("its TAPs can't be taken back: %s", err.text);
 }
 

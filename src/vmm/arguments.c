@@ -130,7 +130,8 @@ static void add_sockets(struct arguments *arguments, const struct arguments_inpu
     add(arguments, "-add-fd");
     add_format(arguments, "set=%d,fd=%d", LOG_SET, input->console_log);
     add(arguments, "-chardev");
-    add_format(arguments, "socket,id=console,fd=%d,server=on,wait=off,logfile=/dev/fdset/%d,logappend=on", input->console, LOG_SET);
+    add_format(arguments, "socket,id=console,fd=%d,server=on,wait=off,logfile=/dev/fdset/%d,logappend=on", input->console,
+               LOG_SET);
     add(arguments, "-serial");
     add(arguments, "chardev:console");
 }
@@ -169,8 +170,8 @@ static void add_port(struct arguments *arguments, const struct slots *slots, uns
     bool single = slots->ports < PORTS_SINGLE;
     unsigned slot = PORTS_SLOT + (single ? port : port / 8), function = single ? 0 : port % 8;
     add(arguments, "-device");
-    add_format(arguments, "pcie-root-port,id=trestle.port%u,bus=pcie.0,chassis=%u,slot=%u,addr=0x%x.%u%s", port, port + 1, port + 1,
-               slot, function, single || function ? "" : ",multifunction=on");
+    add_format(arguments, "pcie-root-port,id=trestle.port%u,bus=pcie.0,chassis=%u,slot=%u,addr=0x%x.%u%s", port, port + 1,
+               port + 1, slot, function, single || function ? "" : ",multifunction=on");
 }
 
 static void add_ports(struct arguments *arguments, const struct slots *slots)

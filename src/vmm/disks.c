@@ -42,7 +42,8 @@ json_t *disks_node(const struct disk *disk, const struct image *image, int first
     json_t *json = node(image, 0, first_set);
     json_object_set_new(json, "node-name", json_string(ids_node(disk->name, name)));
     json_object_set_new(json, "read-only", json_boolean(!image->writable));
-    json_object_set_new(json, "cache", json_pack("{s:b, s:b}", "direct", is_direct(disk), "no-flush", disk->cache == CACHE_UNSAFE));
+    json_object_set_new(json, "cache",
+                        json_pack("{s:b, s:b}", "direct", is_direct(disk), "no-flush", disk->cache == CACHE_UNSAFE));
     return json;
 }
 

@@ -61,8 +61,9 @@ static void on_disk_error(struct instance *instance, const json_t *data)
     if (strcmp(document_string(data, "action", ""), "stop") != 0)
         return;
     char node[QUOTE_SIZE], reason[QUOTE_SIZE];
-    CLEANUP(freep) char *text = memory_format("I/O error of disk %s: %s", quote_text(document_string(data, "node-name", ""), node),
-                                              quote_text(document_string(data, "reason", ""), reason));
+    const char *disk = quote_text(document_string(data, "node-name", ""), node);
+    CLEANUP(freep) char *text =
+        memory_format("I/O error of disk %s: %s", disk, quote_text(document_string(data, "reason", ""), reason));
     instance_enter_state(instance, VM_PAUSED, text);
 }
 

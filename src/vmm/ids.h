@@ -1,5 +1,5 @@
-/* The names under which QEMU knows things. They derive from the section's name alone, so that a new daemon can name what an old one
- * left half done. A device's id is the section's name; what sections can't be called begins with "trestle.". */
+/* The names under which QEMU knows things. They derive from the section's name alone, so that a new daemon can name what an old
+ * one left half done. A device's id is the section's name; what sections can't be called begins with "trestle.". */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* A disk's files: the image and what its qcow2 headers name below it, each opened by the agent, so that QEMU needs no right to any
- * of them. What stands in an image may have been written by a guest: it is bounded and distrusted. */
+/* A disk's files: the image and what its qcow2 headers name below it, each opened by the agent, so that QEMU needs no right to
+ * any of them. What stands in an image may have been written by a guest: it is bounded and distrusted. */
 #pragma once
 
 #include <stdbool.h>

@@ -195,8 +195,8 @@ static void on_event(void *context, const char *name, const json_t *data)
     event_take(context, name, data);
 }
 
-/* A QEMU that ends closes its monitor first: its end follows. Only when it lives on is the connection made anew, and only when that
- * fails too is it spoken of. */
+/* A QEMU that ends closes its monitor first: its end follows. Only when it lives on is the connection made anew, and only when
+ * that fails too is it spoken of. */
 static void on_closed(void *context, const struct error *err)
 {
     struct instance *instance = context;
@@ -296,8 +296,8 @@ static struct error start_error(const struct instance *instance, const char *tex
     return err;
 }
 
-/* The order: what QEMU still said, and its pending commands fail; nothing is left of it; the listener, who can still look at its last
- * state; then those who waited for its end, who may start it again. */
+/* The order: what QEMU still said, and its pending commands fail; nothing is left of it; the listener, who can still look at its
+ * last state; then those who waited for its end, who may start it again. */
 static void on_ended(struct ev_loop *loop, ev_io *io, int events)
 {
     (void)loop;

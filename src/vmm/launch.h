@@ -1,5 +1,5 @@
-/* All that a VM's QEMU is given when it starts: files, sockets and descriptors, opened by the agent. Nothing runs yet: what is wrong
- * with the VM is found here. */
+/* All that a VM's QEMU is given when it starts: files, sockets and descriptors, opened by the agent. Nothing runs yet: what is
+ * wrong with the VM is found here. */
 #pragma once
 
 #include "model/vm.h"

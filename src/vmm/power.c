@@ -129,7 +129,8 @@ static void on_status(void *context, const json_t *value, const struct error *er
     if (!err) {
         instance_read_status(task->instance, value);
         if (task->step->op == STEP_VM_CONTINUE && task->instance->vm->state != VM_RUNNING)
-            error_set(&refused, EIO, "QEMU does not let it run: its state is \"%s\"", document_string(value, "status", "unknown"));
+            error_set(&refused, EIO, "QEMU does not let it run: its state is \"%s\"",
+                      document_string(value, "status", "unknown"));
     }
     task_finish(task, err ? err : &refused);
 }

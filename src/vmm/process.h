@@ -1,4 +1,4 @@
-/* A QEMU process and its directory RUN_DIR/vms/NAME: sockets, logs, and the file `pid` by which the next daemon finds it again. */
+/* A QEMU process and its directory RUN_DIR/vms/NAME: sockets, logs, and the file `pid` by which the next daemon finds it. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,7 +1,8 @@
 /* One QMP connection: greeting, commands one after the other, events. What QEMU sends is bounded and distrusted. QEMU serves one
  * client; a second one gets no greeting, so that is waited for with a limit.
  *
- * Commands are not pipelined: QEMU closes a descriptor that arrived by SCM_RIGHTS when the next one arrives before getfd took it. */
+ * Commands are not pipelined: QEMU closes a descriptor that arrived by SCM_RIGHTS when the next one arrives before getfd took
+ * it. */
 #pragma once
 
 #include "base/document.h"

@@ -1,6 +1,7 @@
-/* Where a NIC goes. pc: QEMU picks a slot of the root bus, which has 32. q35: the root bus does not hot-plug, so every NIC, also one
- * that is there from the start, gets a root port, or for conventional PCI models a slot of the bridge behind one: so that it can go
- * again. QEMU would put a second device on a root port without a word, where no guest ever sees it; so the ports are counted here. */
+/* Where a NIC goes. pc: QEMU picks a slot of the root bus, which has 32. q35: the root bus does not hot-plug, so every NIC, also
+ * one that is there from the start, gets a root port, or for conventional PCI models a slot of the bridge behind one: so that it
+ * can go again. QEMU would put a second device on a root port without a word, where no guest ever sees it; so the ports are
+ * counted here. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* vhost-net: the kernel's fast path between a TAP and a virtio NIC. The agent opens /dev/vhost-net itself, once per queue: a QEMU that
- * has to, and can't, aborts together with its guest. */
+/* vhost-net: the kernel's fast path between a TAP and a virtio NIC. The agent opens /dev/vhost-net itself, once per queue: a
+ * QEMU that has to, and can't, aborts together with its guest. */
 #pragma once
 
 #include "model/vm.h"

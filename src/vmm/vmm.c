@@ -87,8 +87,8 @@ static int read_accel(const char *text, struct vmm *vmm, struct error *err)
     return error_set(err, EINVAL, "TRESTLE_ACCEL=%s: auto, kvm or tcg is possible", text);
 }
 
-int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_settings *settings, vmm_listener listener, void *context,
-            struct vmm **ret_vmm, struct error *err)
+int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_settings *settings, vmm_listener listener,
+            void *context, struct vmm **ret_vmm, struct error *err)
 {
     struct vmm *vmm = NEW(struct vmm);
     int result = read_accel(settings->accel, vmm, err);

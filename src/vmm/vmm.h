@@ -1,5 +1,5 @@
-/* Virtual machines as QEMU processes. Each runs as an unprivileged user, outlives the daemon, and is found again by the next one from
- * RUN_DIR/vms/NAME/ (state.json, pid, qmp.sock, console.sock, console.log, qemu.log). */
+/* Virtual machines as QEMU processes. Each runs as an unprivileged user, outlives the daemon, and is found again by the next one
+ * from RUN_DIR/vms/NAME/ (state.json, pid, qmp.sock, console.sock, console.log, qemu.log). */
 #pragma once
 
 #include <stdbool.h>
@@ -27,19 +27,21 @@ enum vmm_event {
 };
 typedef void (*vmm_listener)(void *context, enum vmm_event event, const char *vm, const char *text);
 
-int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_settings *settings, vmm_listener listener, void *context,
-            struct vmm **ret_vmm, struct error *err);
-/* Leaves every VM running. */
+int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_settings *settings, vmm_listener listener,
+            void *context, struct vmm **ret_vmm, struct error *err);
+/* Leaves every VM running. Nobody is told anything any more, nor is any done() called. */
 void vmm_free(struct vmm *vmm);
 
-/* Finds the VMs that run, or ran when the last daemon ended: connects to each, takes its TAPs back, and reads back its state and its
- * devices. done() is called (from the loop) when all have answered or their time (5 s) is over. A VM that doesn't answer stays
- * listed, with the reason. Left-overs of dead ones (sockets, state) are removed. */
+/* Finds the VMs that run, or ran when the last daemon ended: connects to each, takes its TAPs back, and reads back its state and
+ * its devices. done() is called (from the loop) when all have answered or their time (5 s) is over. A VM that doesn't answer
+ * stays listed, with the reason. Left-overs of dead ones (sockets, state) are removed. */
 void vmm_adopt(struct vmm *vmm, void (*done)(void *context), void *context);
 
-/* OBSERVED: NULL when the VM is shut off. Borrowed until the loop turns. */
+/* OBSERVED. A VM that has ended stays as it was last, VM_SHUT_OFF or VM_CRASHED with the reason, until it starts again; NULL when
+ * this daemon has not seen it. Borrowed until the loop turns. */
 const struct vm *vmm_observed(const struct vmm *vmm, const char *name);
-size_t vmm_list(const struct vmm *vmm, const struct vm ***ret_vms); /* the caller frees the array */
+/* Those that have a QEMU; the caller frees the array. */
+size_t vmm_list(const struct vmm *vmm, const struct vm ***ret_vms);
 
 /* Takes one STEP_VM_*, STEP_NIC_*, STEP_NETDEV_* or STEP_DEVICE_*. The step must stay until done() is called. */
 void vmm_apply(struct vmm *vmm, const struct step *step, step_done done, void *context);
@@ -47,7 +49,7 @@ void vmm_apply(struct vmm *vmm, const struct step *step, step_done done, void *c
 /* Which accelerator a VM would get, and why not KVM (*ret_reason, static text or NULL). */
 enum vm_accel vmm_choose_accel(const struct vmm *vmm, const struct vm *vm, const char **ret_reason);
 
-/* Sends any QMP command; the answer's "return" is borrowed during the call. */
+/* Sends any QMP command (and takes `arguments`); the answer comes from the loop, its "return" is borrowed during the call. */
 typedef void (*vmm_answer)(void *context, const json_t *value, const struct error *err);
 void vmm_command(struct vmm *vmm, const char *vm, const char *command, json_t *arguments, vmm_answer answer, void *context);
 

@@ -39,6 +39,12 @@ static int child_main(const char *directory)
     tap_table_free(fixture->taps);
     open_vmm(fixture);
     live(fixture);
+    vmm_free(fixture->vmm);
+    worker_free(fixture->worker);
+    tap_table_free(fixture->taps);
+    ev_loop_destroy(fixture->loop);
+    text_clear(&fixture->events);
+    free(fixture);
     return 0;
 }
 
@@ -114,12 +120,12 @@ static void killed_at_every_message(void **state)
     int fatal = 1;
     for (;; fatal++) {
         int status = run_child(fixture, fatal);
+        restart(fixture); /* first of all, so that a test that fails leaves nothing running */
         if (WIFEXITED(status)) {
             assert_int_equal(WEXITSTATUS(status), 0);
             break;
         }
         assert_int_equal(WTERMSIG(status), SIGKILL);
-        restart(fixture);
         pick_up(fixture);
         close_tap(fixture, VM "-net0");
         close_tap(fixture, VM "-net1");
@@ -127,7 +133,6 @@ static void killed_at_every_message(void **state)
         assert_false(runs_somewhere());
     }
     assert_true(fatal > 20); /* it did get that far */
-    restart(fixture);
     pick_up(fixture);
 }
 

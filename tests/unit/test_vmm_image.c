@@ -66,7 +66,8 @@ static void must_open(const struct fixture *fixture, const char *name, const cha
         fail_msg("%s", err.text);
     for (size_t i = 0; i < image.count; i++) {
         int mode = fcntl(image.layers[i].fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK);
-        text_format(&text, "%s%s:%s", i ? " " : "", image.layers[i].driver, mode == O_RDWR ? "rw" : mode == O_RDONLY ? "ro" : "?");
+        text_format(&text, "%s%s:%s", i ? " " : "", image.layers[i].driver,
+                    mode == O_RDWR ? "rw" : mode == O_RDONLY ? "ro" : "?");
     }
     assert_string_equal(text.data, drivers);
     text_clear(&text);
@@ -88,7 +89,8 @@ static void chains(void **state)
     const struct fixture *fixture = *state;
     struct header top = make_header("middle", "qcow2"), middle = make_header("base", "raw"), lone = make_header(NULL, NULL);
     CLEANUP(freep) char *absolute_path = path_in(fixture, "base");
-    struct header absolute = make_header(absolute_path, "raw"), open = make_header("base", NULL), over_lone = make_header("lone", NULL);
+    struct header absolute = make_header(absolute_path, "raw"), open = make_header("base", NULL);
+    struct header over_lone = make_header("lone", NULL);
     struct header prefixed = make_header("file:base", "raw"), over_top = make_header("top", NULL);
     write_file(fixture, "top", &top, sizeof(top));
     write_file(fixture, "middle", &middle, sizeof(middle));
@@ -174,7 +176,8 @@ static void make_image(const struct fixture *fixture, const char *arguments)
         skip_all("qemu-img");
 }
 
-static struct disk *add_disk(const struct fixture *fixture, struct vm *vm, const char *name, enum disk_bus bus, const char *format)
+static struct disk *add_disk(const struct fixture *fixture, struct vm *vm, const char *name, enum disk_bus bus,
+                             const char *format)
 {
     struct disk *disk = vm_add_disk(vm, name);
     disk->file = path_in(fixture, name);
@@ -214,7 +217,8 @@ static void qemu_takes_them(void **state)
         must(fixture, vm_step(fixture, STEP_VM_CONTINUE, vm));
         struct vm *second = make_vm("second", "pc");
         add_disk(fixture, second, "vda", DISK_VIRTIO, "qcow2");
-        must_fail(fixture, spawn(fixture, second), EPIPE, "disk vda: Failed to get \"write\" lock Is another process"); /* two VMs on one disk: QEMU sees it */
+        /* Two VMs on one disk: QEMU sees it. */
+        must_fail(fixture, spawn(fixture, second), EPIPE, "disk vda: Failed to get \"write\" lock Is another process");
         vm_free(second);
         must(fixture, vm_step(fixture, STEP_VM_KILL, vm));
         vm_free(vm);

@@ -172,7 +172,8 @@ static void refused_device_is_taken_back(void **state)
     /* Somebody else's device on the port that is next. */
     command(fixture, "c2", "netdev_add", json_pack("{s:s, s:s}", "type", "user", "id", "foreign"));
     command(fixture, "c2", "device_add",
-            json_pack("{s:s, s:s, s:s, s:s}", "driver", "virtio-net-pci", "id", "y", "netdev", "foreign", "bus", "trestle.port1"));
+            json_pack("{s:s, s:s, s:s, s:s}", "driver", "virtio-net-pci", "id", "y", "netdev", "foreign", "bus",
+                      "trestle.port1"));
     assert_int_equal(fixture->error.code, 0);
     struct nic *nic = add_nic(vm, "net0", NIC_VIRTIO);
     must_fail(fixture, attach(fixture, "c2", nic), EREMOTEIO, "PCI: slot 0 function 0 not available");
