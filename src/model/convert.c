@@ -88,14 +88,17 @@ static bool names_contain(const json_t *names, const char *name)
     return false;
 }
 
-/* Of the bits that from_json has set only those stay that `stated` names. */
-static void keep_stated(enum option_scope scope, const json_t *stated, uint64_t *set)
+/* Where the document says what was stated, the bits are just these. */
+static void set_stated(enum option_scope scope, const json_t *stated, uint64_t *set)
 {
     if (!json_is_array(stated))
         return;
     for (const struct option *row = option_table; row < option_table + option_count; row++)
-        if (row->scope == scope && row->field >= 0 && row->name && !names_contain(stated, row->name))
+        if (row->scope == scope && row->field >= 0 && row->name) {
             *set &= ~FIELD_BIT(row->field);
+            if (names_contain(stated, row->name))
+                *set |= FIELD_BIT(row->field);
+        }
 }
 
 /* The option rows' members of json, which has the `others` besides. */
@@ -177,7 +180,7 @@ json_t *nic_to_json(const struct nic *nic)
 static int nic_rows_from_json(const json_t *json, struct nic *nic, struct error *err)
 {
     int result = rows_from_json(OPTION_NIC, nic, json, nic_others, err);
-    keep_stated(OPTION_NIC, json_object_get(json, "stated"), &nic->set);
+    set_stated(OPTION_NIC, json_object_get(json, "stated"), &nic->set);
     return result;
 }
 
@@ -275,7 +278,7 @@ static int add_disk(const json_t *json, struct vm *vm, struct error *err)
         return error_set(err, EEXIST, "disk %s stands twice", name);
     struct disk *disk = vm_add_disk(vm, name);
     result = rows_from_json(OPTION_DISK, disk, json, disk_others, err);
-    keep_stated(OPTION_DISK, json_object_get(json, "stated"), &disk->set);
+    set_stated(OPTION_DISK, json_object_get(json, "stated"), &disk->set);
     disk->line = (uint32_t)document_number(json, "line", 0);
     return result < 0 ? error_prefix(err, "disk %s", name) : 0;
 }
@@ -304,7 +307,7 @@ static int display_from_json(const json_t *json, struct vm *vm, struct error *er
     if (!display || json_is_null(display))
         return 0;
     int result = rows_from_json(OPTION_DISPLAY, vm, display, display_others, err);
-    keep_stated(OPTION_DISPLAY, json_object_get(display, "stated"), &vm->set);
+    set_stated(OPTION_DISPLAY, json_object_get(display, "stated"), &vm->set);
     return result < 0 ? error_prefix(err, "display") : 0;
 }
 
@@ -328,7 +331,7 @@ int vm_from_json(const json_t *json, struct vm **ret_vm, struct error *err)
         return result;
     struct vm *vm = vm_new(name);
     result = rows_from_json(OPTION_VM, vm, json, vm_others, err);
-    keep_stated(OPTION_VM, json_object_get(json, "stated"), &vm->set);
+    set_stated(OPTION_VM, json_object_get(json, "stated"), &vm->set);
     if (result == 0)
         result = display_from_json(json, vm, err);
     if (result == 0)

@@ -34,7 +34,7 @@ static int key_number(const struct option *row, const char *key)
 const struct option *option_find(enum option_scope scope, const char *section, const char *key, int *ret_number)
 {
     FOR_EACH_ROW(row) {
-        if (!row_in(row, scope, section))
+        if (row->key[0] != key[0] || !row_in(row, scope, section))
             continue;
         int number = key_number(row, key);
         if (number < 0 && strcmp(row->key, key) != 0)
