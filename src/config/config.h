@@ -4,22 +4,8 @@
 
 #include "base/problem.h"
 #include "model/network.h"
+#include "model/settings.h"
 #include "model/vm.h"
-
-struct error;
-
-/* trestle.conf; rows of scope OPTION_SETTINGS */
-struct settings {
-    uint64_t set;
-    char **network_directories; /* [network] Directory=, may stand several times */
-    size_t network_directory_count;
-    bool repair;
-    char *vm_directory;
-    char *qemu_binary;
-    char *qemu_user;
-    char *ovs_database;
-    char *api_group, *api_read_only_group;
-};
 
 /* config_dir/trestle.conf; a file that does not exist gives the defaults. Directories: config_dir/network, config_dir/vms. */
 void settings_read(const char *config_dir, struct settings *ret_settings, struct problems *problems);
@@ -53,10 +39,14 @@ void config_network(const struct config_files *files, bool lone, struct network 
 /* One VM file; NULL on errors. The VM's name is the file's name without ".vm". */
 struct vm *config_vm(const char *path, const char *text, struct problems *problems);
 
+/* All VM files of a directory, in natural order, with the checks of config_check_vms; those with errors are left out. A missing
+ * directory is a problem (warning). The caller frees each with vm_free, and the array. */
+void config_vms_read(const char *directory, struct vm ***ret_vms, size_t *ret_count, struct problems *problems);
+
 /* Checks that need more than one VM: the same MAC or target twice, … */
 void config_check_vms(struct vm *const *vms, size_t count, struct problems *problems);
 
-/* The VM as a file's text, for `define` of something that came as JSON; the caller frees it. */
+/* The VM as a file's text, of what was stated (has its bit), for `define` of something that came as JSON; the caller frees it. */
 char *config_vm_text(const struct vm *vm);
 
 /* `trestle check PATH…`: each a file (ifcfg-*, *.vm, trestle.conf) or a directory (CONFIG_DIR or one of network files). */

@@ -1,0 +1,334 @@
+/* The IP keys of an ifcfg file, with the rules of initscripts' network-functions and ifup-eth (ifcfg.md). */
+#include <arpa/inet.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+#include "base/quote.h"
+#include "base/text.h"
+#include "config/config_internal.h"
+
+enum {
+    NUMBERS = 257,             /* IPADDR, IPADDR0 … IPADDR255 */
+    IPV6_DEFAULT_METRIC = 1024, /* what the kernel gives an IPv6 route without a metric, and reports then */
+};
+
+struct reader {
+    const struct lexer_section *section;
+    struct ifcfg *ifcfg;
+    struct interface *interface;
+    struct complaints *complaints;
+    bool used[NUMBERS]; /* [0]: IPADDR, [n + 1]: IPADDRn */
+};
+
+static void complain_value(struct reader *reader, const struct lexer_entry *entry, const char *wants)
+{
+    char shown[QUOTE_SIZE];
+    complain(reader->complaints, false, entry->value_line, entry->value_column, "%s wants %s, not %s", entry->key, wants,
+             quote_text(entry->value, shown));
+}
+
+/* KEY for number -1, else KEYnumber. */
+static const struct lexer_entry *find_numbered(const struct reader *reader, const char *key, int number)
+{
+    char name[32];
+    if (number < 0)
+        return lexer_find(reader->section, key);
+    snprintf(name, sizeof(name), "%s%d", key, number);
+    return lexer_find(reader->section, name);
+}
+
+static bool read_bool(struct reader *reader, const char *key, bool fallback)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, key);
+    bool value = fallback;
+    if (entry && option_parse_bool(entry->value, &value) < 0)
+        complain_value(reader, entry, "yes or no");
+    return value;
+}
+
+static void add_address(struct reader *reader, const struct address *address, const struct lexer_entry *entry)
+{
+    struct interface *interface = reader->interface;
+    for (size_t i = 0; i < interface->address_count; i++)
+        if (address_same(&interface->addresses[i], address))
+            return; /* as the scripts: an address that is there is not added again */
+    size_t place_count = interface->address_count;
+    *APPEND(interface->addresses, interface->address_count) = *address;
+    *APPEND(reader->ifcfg->address_places, place_count) =
+        (struct ifcfg_place){.line = entry->value_line, .column = entry->value_column};
+}
+
+/* IPv4 */
+
+static int read_prefix(struct reader *reader, const struct lexer_entry *entry)
+{
+    int64_t prefix;
+    if (text_number(entry->value, 1, 32, &prefix) == 0)
+        return (int)prefix;
+    complain_value(reader, entry, "a number from 1 to 32");
+    return -1;
+}
+
+static int read_netmask(struct reader *reader, const struct lexer_entry *entry)
+{
+    struct in_addr mask;
+    if (inet_pton(AF_INET, entry->value, &mask) == 1) {
+        uint32_t bits = ntohl(mask.s_addr), holes = ~bits;
+        if (bits && !(holes & (holes + 1)))
+            return __builtin_popcount(bits);
+    }
+    complain_value(reader, entry, "a mask like 255.255.255.0");
+    return -1;
+}
+
+/* PREFIX wins over NETMASK; without either the class decides, as in ipcalc. */
+static int prefix_of(struct reader *reader, int number, const uint8_t bytes[4])
+{
+    const struct lexer_entry *prefix = find_numbered(reader, "PREFIX", number), *mask = find_numbered(reader, "NETMASK", number);
+    int from_mask = mask ? read_netmask(reader, mask) : bytes[0] < 128 ? 8 : bytes[0] < 192 ? 16 : 24;
+    return prefix ? read_prefix(reader, prefix) : from_mask;
+}
+
+static void read_ipv4_address(struct reader *reader, const struct lexer_entry *entry, int number)
+{
+    struct address address = {.family = AF_INET, .valid = UINT32_MAX, .preferred = UINT32_MAX};
+    reader->used[number + 1] = true;
+    if (inet_pton(AF_INET, entry->value, address.bytes) != 1) {
+        complain_value(reader, entry,
+                       strchr(entry->value, '/') ? "an IPv4 address; its prefix goes into PREFIX" : "an IPv4 address");
+        return;
+    }
+    if (address.bytes[0] == 0 || address.bytes[0] >= 224) {
+        complain_value(reader, entry, "an address that an interface can have");
+        return;
+    }
+    int prefix = prefix_of(reader, number, address.bytes);
+    if (prefix < 0)
+        return;
+    address.prefix = (uint8_t)prefix;
+    address.scope = address.bytes[0] == 127 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+    add_address(reader, &address, entry);
+}
+
+/* IPADDR, IPADDR0 and IPADDR1 may be missing; from IPADDR2 on the first gap ends the list. Gives the number of that gap. */
+static int read_ipv4_addresses(struct reader *reader)
+{
+    int number;
+    for (number = -1; number < NUMBERS - 1; number++) {
+        const struct lexer_entry *entry = find_numbered(reader, "IPADDR", number);
+        if (entry)
+            read_ipv4_address(reader, entry, number);
+        else if (number >= 2)
+            break;
+    }
+    return number;
+}
+
+/* What the rules leave unused is most likely a slip. */
+static void warn_of_unused(struct reader *reader, int gap)
+{
+    for (size_t i = 0; i < reader->section->count; i++) {
+        const struct lexer_entry *entry = &reader->section->entries[i];
+        int number;
+        const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, &number);
+        bool address = row && strcmp(row->key, "IPADDR") == 0;
+        bool mask = row && (strcmp(row->key, "PREFIX") == 0 || strcmp(row->key, "NETMASK") == 0);
+        if ((!address && !mask) || !lexer_counts(reader->section, entry) || reader->used[number + 1])
+            continue;
+        if (address)
+            complain(reader->complaints, true, entry->line, entry->column, "%s is not used: IPADDR%d is missing", entry->key,
+                     gap);
+        else
+            complain(reader->complaints, true, entry->line, entry->column, "%s is not used: there is no IPADDR%s", entry->key,
+                     entry->key + strlen(row->key));
+    }
+}
+
+static bool in_network(const struct address *network, const uint8_t gateway[4])
+{
+    uint32_t a, b, mask = ~(uint32_t)0 << (32 - network->prefix);
+    memcpy(&a, network->bytes, sizeof(a));
+    memcpy(&b, gateway, sizeof(b));
+    return !((ntohl(a) ^ ntohl(b)) & mask);
+}
+
+static const struct address *first_ipv4(const struct interface *interface)
+{
+    return interface->address_count && interface->addresses[0].family == AF_INET ? &interface->addresses[0] : NULL;
+}
+
+static void add_default_route(struct reader *reader, int family, const void *gateway, uint32_t metric,
+                              const struct lexer_entry *entry)
+{
+    struct interface *interface = reader->interface;
+    struct route *route = APPEND(interface->routes, interface->route_count);
+    route->family = family;
+    route->metric = metric;
+    route->table = RT_TABLE_MAIN;
+    route->protocol = RTPROT_STATIC;
+    route->has_gateway = gateway;
+    if (gateway)
+        memcpy(route->gateway, gateway, family == AF_INET ? 4 : 16);
+    interface->set |= FIELD_BIT(FIELD_ROUTES);
+    if (family == AF_INET)
+        reader->ifcfg->gateway_place = (struct ifcfg_place){.line = entry->line, .column = entry->column};
+}
+
+/* GATEWAY, or what NetworkManager and the installer write for IPADDR0: GATEWAY0. The lowest number counts. */
+static const struct lexer_entry *find_gateway(const struct reader *reader)
+{
+    const struct lexer_entry *first = NULL;
+    for (size_t i = 0, least = NUMBERS; i < reader->section->count; i++) {
+        const struct lexer_entry *entry = &reader->section->entries[i];
+        int number;
+        const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, &number);
+        if (!row || strcmp(row->key, "GATEWAY") != 0 || !lexer_counts(reader->section, entry) || (size_t)(number + 1) >= least)
+            continue;
+        first = entry;
+        least = (size_t)(number + 1);
+    }
+    return first;
+}
+
+static uint32_t read_metric(struct reader *reader)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, "METRIC");
+    int64_t metric = 0;
+    if (entry && text_number(entry->value, 0, UINT32_MAX, &metric) < 0)
+        complain_value(reader, entry, "a number from 0 to 4294967295");
+    return (uint32_t)metric;
+}
+
+/* Can GATEWAY be reached in the network of the first address? With a warning when it can't. */
+static bool gateway_is_usable(struct reader *reader, const struct lexer_entry *entry, const uint8_t gateway[4], bool quiet)
+{
+    const struct address *address = first_ipv4(reader->interface);
+    char text[ADDRESS_TEXT_SIZE], shown[QUOTE_SIZE];
+    if (address && in_network(address, gateway)) {
+        if (memcmp(address->bytes, gateway, 4) != 0)
+            return true;
+        complain_value(reader, entry, "another host's address than the interface's own");
+        return false;
+    }
+    if (!quiet && !reader->complaints->errors)
+        complain(reader->complaints, true, entry->line, entry->column, "%s is not used: %s is not in the network of %s",
+                 entry->key, quote_text(entry->value, shown), address ? address_text(address, text) : "any address here");
+    return false;
+}
+
+static void read_gateway(struct reader *reader)
+{
+    const struct lexer_entry *entry = find_gateway(reader), *device = lexer_find(reader->section, "GATEWAYDEV");
+    bool wanted = read_bool(reader, "DEFROUTE", true), ours = device && strcmp(device->value, reader->interface->name) == 0;
+    uint32_t metric = read_metric(reader);
+    uint8_t gateway[4];
+    bool is_address = entry && inet_pton(AF_INET, entry->value, gateway) == 1;
+    if (entry && !is_address)
+        complain_value(reader, entry, "an IPv4 address");
+    if (!wanted || (device && !ours) || (entry && !is_address))
+        return;
+    if (entry && gateway_is_usable(reader, entry, gateway, ours))
+        add_default_route(reader, AF_INET, gateway, metric, entry);
+    else if (ours)
+        add_default_route(reader, AF_INET, NULL, metric, device);
+}
+
+/* IPv6 */
+
+static void read_ipv6_address(struct reader *reader, const struct lexer_entry *entry, const char *text)
+{
+    struct address address = {.family = AF_INET6, .prefix = 64, .valid = UINT32_MAX, .preferred = UINT32_MAX};
+    char host[INET6_ADDRSTRLEN + 1] = "", shown[QUOTE_SIZE];
+    const char *slash = strchr(text, '/');
+    size_t length = slash ? (size_t)(slash - text) : strlen(text);
+    int64_t prefix = address.prefix;
+    bool good = length < sizeof(host) && (!slash || text_number(slash + 1, 1, 128, &prefix) == 0);
+    if (good) {
+        memcpy(host, text, length);
+        good = inet_pton(AF_INET6, host, address.bytes) == 1;
+    }
+    if (good) {
+        struct in6_addr bytes;
+        memcpy(&bytes, address.bytes, sizeof(bytes));
+        good = !IN6_IS_ADDR_MULTICAST(&bytes) && !IN6_IS_ADDR_UNSPECIFIED(&bytes);
+        address.scope = IN6_IS_ADDR_LINKLOCAL(&bytes)  ? RT_SCOPE_LINK
+                        : IN6_IS_ADDR_LOOPBACK(&bytes) ? RT_SCOPE_HOST
+                                                       : RT_SCOPE_UNIVERSE;
+    }
+    if (!good) {
+        complain(reader->complaints, false, entry->value_line, entry->value_column,
+                 "%s wants an IPv6 address that an interface can have, e.g. 2001:db8::1/64, not %s", entry->key,
+                 quote_text(text, shown));
+        return;
+    }
+    address.prefix = (uint8_t)prefix;
+    add_address(reader, &address, entry);
+}
+
+/* IPV6_DEFAULTGW=fe80::1%eth0, or the device in IPV6_DEFAULTDEV. */
+static void read_ipv6_gateway(struct reader *reader)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, "IPV6_DEFAULTGW");
+    const struct lexer_entry *other = lexer_find(reader->section, "IPV6_DEFAULTDEV");
+    if (!entry)
+        return;
+    CLEANUP(freep) char *host = memory_string(entry->value);
+    char *percent = strchr(host, '%');
+    const char *device = percent ? percent + 1 : other ? other->value : reader->interface->name;
+    uint8_t gateway[16];
+    if (percent)
+        *percent = '\0';
+    if (inet_pton(AF_INET6, host, gateway) != 1)
+        complain_value(reader, entry, "an IPv6 address, with or without %DEVICE");
+    else if (strcmp(device, reader->interface->name) != 0)
+        complain(reader->complaints, true, entry->line, entry->column, "IPV6_DEFAULTGW is not used: it is for another interface");
+    else
+        add_default_route(reader, AF_INET6, gateway, IPV6_DEFAULT_METRIC, entry);
+}
+
+static void read_ipv6(struct reader *reader)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, "IPV6ADDR");
+    const struct lexer_entry *others = lexer_find(reader->section, "IPV6ADDR_SECONDARIES");
+    if (!read_bool(reader, "IPV6INIT", true))
+        return;
+    if (entry)
+        read_ipv6_address(reader, entry, entry->value);
+    CLEANUP(freep) char *list = memory_string(others ? others->value : "");
+    char *rest = NULL;
+    for (char *word = strtok_r(list, " \t\n", &rest); word; word = strtok_r(NULL, " \t\n", &rest))
+        read_ipv6_address(reader, others, word);
+    read_ipv6_gateway(reader);
+}
+
+/* Does a DHCP client give the IPv4 addresses? The scripts take any word but dhcp and bootp for static. */
+static bool is_dynamic(struct reader *reader)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, "BOOTPROTO");
+    char shown[QUOTE_SIZE];
+    if (!entry || strcasecmp(entry->value, "none") == 0 || strcasecmp(entry->value, "static") == 0)
+        return false;
+    bool dynamic = strcasecmp(entry->value, "dhcp") == 0 || strcasecmp(entry->value, "bootp") == 0;
+    complain(reader->complaints, true, entry->line, entry->column,
+             dynamic ? "BOOTPROTO=%s is not supported yet: the interface gets no IPv4 address" : "BOOTPROTO=%s is taken for none",
+             dynamic ? entry->value : quote_text(entry->value, shown));
+    return dynamic;
+}
+
+void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)
+{
+    struct reader reader = {.section = section, .ifcfg = ifcfg, .interface = ifcfg->interface, .complaints = complaints};
+    bool dynamic = is_dynamic(&reader);
+    if (!dynamic) {
+        int gap = read_ipv4_addresses(&reader);
+        warn_of_unused(&reader, gap);
+        read_gateway(&reader);
+    }
+    read_ipv6(&reader);
+    bool bridge_without = interface_has(ifcfg->interface, FIELD_KIND) && !dynamic && lexer_find(section, "BOOTPROTO");
+    if (ifcfg->interface->address_count || bridge_without)
+        ifcfg->interface->set |= FIELD_BIT(FIELD_ADDRESSES);
+}

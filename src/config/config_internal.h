@@ -1,0 +1,94 @@
+/* What the files of this folder share. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "model/option.h"
+
+enum {
+    CONFIG_FILE_SIZE = 1 << 20,  /* largest file that is read */
+    CONFIG_PROBLEMS = 50,        /* of one file; after so many errors nobody reads on */
+    CONFIG_ENTRIES = 5000,       /* KEY=VALUE pairs in one file */
+};
+
+/* complaints.c: a file's problems, at most CONFIG_PROBLEMS of them. */
+struct complaints {
+    struct problems *problems;
+    const char *file;
+    size_t start;  /* problems->count when the file began */
+    size_t errors; /* of this file */
+};
+struct complaints complaints_begin(struct problems *problems, const char *file);
+/* Columns count characters, from 1. */
+void complain(struct complaints *complaints, bool warning, unsigned line, unsigned column, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+bool complaints_full(const struct complaints *complaints);
+
+/* lexer.c: text -> sections of KEY=VALUE. The one lexer of all formats. */
+struct lexer_entry {
+    char *key, *value;
+    unsigned line, column;             /* of the key */
+    unsigned value_line, value_column; /* of the value */
+};
+struct lexer_section {
+    char *name; /* "nic net0"; NULL in a shell-style file */
+    unsigned line, column;
+    struct lexer_entry *entries;
+    size_t count;
+};
+struct lexer_file {
+    struct lexer_section *sections;
+    size_t count;
+};
+/* ifcfg: shell-style assignments, read without a shell. One section, always. $DEVICE in OVS_OPTIONS and OVS_EXTRA is put in. */
+void lexer_read_shell(const char *text, size_t size, struct lexer_file *ret_file, struct complaints *complaints);
+/* NAME.vm, trestle.conf: systemd's INI style. */
+void lexer_read_ini(const char *text, size_t size, struct lexer_file *ret_file, struct complaints *complaints);
+void lexer_file_clear(struct lexer_file *file);
+/* The last entry of that key with a value that is not empty (as a shell's [ -n "$KEY" ] has it), or NULL. */
+const struct lexer_entry *lexer_find(const struct lexer_section *section, const char *key);
+/* Is it the one that counts: none of the same key stands behind it, and it is not empty? */
+bool lexer_counts(const struct lexer_section *section, const struct lexer_entry *entry);
+/* The value as an INI file has to have it: in double quotes where it needs them. The caller frees it. */
+char *lexer_quote_ini(const char *value);
+
+/* section.c: the entries of an INI section by their option rows; those of OPTION_SPECIAL are left to the caller. table_section is
+ * the rows' (OPTION_SETTINGS only). */
+void section_read(const struct lexer_section *section, enum option_scope scope, const char *table_section, void *object,
+                  struct complaints *complaints);
+void section_unknown_key(const struct lexer_entry *entry, enum option_scope scope, const char *table_section,
+                         struct complaints *complaints);
+/* option_parse, with the complaint at the value's place. */
+bool section_parse(const struct lexer_entry *entry, const struct option *row, void *object, struct complaints *complaints);
+
+/* ifcfg.c: what one ifcfg file states. */
+struct ifcfg_place {
+    unsigned line, column;
+};
+struct ifcfg {
+    const struct config_file *file;
+    char device[INTERFACE_NAME_SIZE];     /* "" = none could be read */
+    struct interface *interface;          /* NULL: skipped, or with an error */
+    bool skipped;                         /* of a kind that is not supported yet */
+    struct ifcfg_place device_place, bridge_place, gateway_place;
+    struct ifcfg_place *address_places;   /* one for each of interface->addresses */
+};
+void ifcfg_read(const struct config_file *file, struct ifcfg *ret_ifcfg, struct problems *problems);
+void ifcfg_clear(struct ifcfg *ifcfg);
+
+/* address.c: the IP keys of an ifcfg file -> addresses, routes and their bits. ifcfg->interface is there. */
+void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
+
+/* check.c: what only shows when all files are seen. Drops what can't be from the list (interface = NULL) and adds the bridges
+ * that only ports name to `implicit`. */
+void check_network(struct ifcfg *files, size_t count, bool lone, struct network *implicit, struct problems *problems);
+
+/* vmfile.c */
+struct vm *vmfile_read(const char *path, const char *text, size_t size, struct problems *problems);
+char *vmfile_text(const struct vm *vm);
+
+/* settings.c: the text of trestle.conf into settings that hold their defaults. */
+void settings_parse(const char *path, const char *text, size_t size, struct settings *settings, struct problems *problems);

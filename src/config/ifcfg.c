@@ -1,0 +1,310 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/quote.h"
+#include "base/text.h"
+#include "config/config_internal.h"
+
+/* TYPE= as the network scripts know it. */
+static const char *const types[] = {
+    "Ethernet", "Bridge", /* these two are supported */
+    "Tap", "Veth", "Vlan", "Bond", "Team", "TeamPort", "GRE", "GRE6", "IPIP", "IPIP6", "EXTERNAL", "SIT", "sit",
+    "InfiniBand", "Infiniband", "Wireless", "Token Ring", "xDSL", "Modem", "ISDN", "CIPE", "IPSEC", "PPP", "CTC",
+    "OVSBridge", "OVSUserBridge", "OVSPort", "OVSIntPort", "OVSBond", "OVSTunnel", "OVSPatchPort", "OVSDPDKPort",
+    "OVSDPDKBond", "OVSDPDKVhostUserPort", "OVSDPDKVhostUserClientPort",
+};
+enum { TYPE_ETHERNET, TYPE_BRIDGE, TYPES_SUPPORTED };
+
+/* Keys that make an interface another kind of thing whatever its TYPE says. */
+static const char *const kind_keys[] = {
+    "VLAN", "PHYSDEV", "SLAVE", "MASTER", "BONDING_MASTER", "BONDING_OPTS", "TEAM_MASTER", "TEAM_CONFIG", "DEVICETYPE",
+    "OVS_BRIDGE", "IPADDR_START", "IPV6TO4INIT", "IPV6TUNNELIPV4",
+};
+
+struct reader {
+    const struct lexer_section *section;
+    struct ifcfg *ifcfg;
+    struct interface *interface;
+    struct complaints complaints;
+    bool bridge, port;
+    bool mutilated; /* the lexer refused something, so what is missing says nothing */
+};
+
+static struct ifcfg_place place_of(const struct lexer_entry *entry)
+{
+    return (struct ifcfg_place){.line = entry->value_line, .column = entry->value_column};
+}
+
+/* A row of OPTION_LATER whose value is what happens anyway. */
+static bool says_nothing(const struct option *row, const char *value)
+{
+    bool stated, fallback;
+    if (!row->fallback)
+        return false;
+    if (strcasecmp(value, row->fallback) == 0)
+        return true;
+    return option_parse_bool(value, &stated) == 0 && option_parse_bool(row->fallback, &fallback) == 0 && stated == fallback;
+}
+
+/* What the file is about */
+
+static int type_of(const struct lexer_entry *entry)
+{
+    for (size_t i = 0; entry && i < ARRAY_SIZE(types); i++)
+        if (strcmp(entry->value, types[i]) == 0)
+            return (int)i;
+    return entry ? -1 : TYPE_ETHERNET;
+}
+
+static void refuse_type(struct reader *reader, const struct lexer_entry *entry)
+{
+    const char *nearest = text_nearest(entry->value, types, ARRAY_SIZE(types));
+    char shown[QUOTE_SIZE];
+    complain(&reader->complaints, false, entry->value_line, entry->value_column, "TYPE wants Ethernet or Bridge, not %s%s%s%s",
+             quote_text(entry->value, shown), nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+static void skip_file(struct reader *reader, const struct lexer_entry *entry, const char *what)
+{
+    reader->ifcfg->skipped = true;
+    complain(&reader->complaints, true, entry->line, entry->column, "%s is not supported yet: the file is skipped", what);
+}
+
+/* Kinds of interface that are known but not supported: the file is skipped with one warning, so that the rest of a host works. */
+static bool is_skipped(struct reader *reader)
+{
+    const struct lexer_entry *type = lexer_find(reader->section, "TYPE"), *device = lexer_find(reader->section, "DEVICE");
+    if (type_of(type) >= TYPES_SUPPORTED) {
+        CLEANUP(freep) char *what = memory_format("TYPE=%s", type->value);
+        skip_file(reader, type, what);
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(kind_keys); i++) {
+        const struct lexer_entry *entry = lexer_find(reader->section, kind_keys[i]);
+        if (!entry || says_nothing(option_find(OPTION_INTERFACE, NULL, entry->key, NULL), entry->value))
+            continue;
+        skip_file(reader, entry, entry->key);
+        return true;
+    }
+    if (device && strchr(device->value, ':')) {
+        skip_file(reader, device, "an alias (DEVICE=NAME:ID)");
+        return true;
+    }
+    return false;
+}
+
+static void read_device_name(struct reader *reader)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, "DEVICE"), *hwaddr = lexer_find(reader->section, "HWADDR");
+    const char *file_name = reader->ifcfg->file->name;
+    const char *name = entry ? entry->value : text_starts(file_name, "ifcfg-") ? file_name + strlen("ifcfg-") : file_name;
+    if (!entry && !hwaddr && !reader->ifcfg->skipped) {
+        if (!reader->mutilated)
+            complain(&reader->complaints, false, 1, 1, "DEVICE is missing: which interface is this?");
+        return;
+    }
+    const char *fault = text_interface_name_fault(name);
+    char shown[QUOTE_SIZE];
+    if (!fault)
+        text_copy(reader->ifcfg->device, INTERFACE_NAME_SIZE, name);
+    if (entry)
+        reader->ifcfg->device_place = place_of(entry);
+    if (reader->ifcfg->skipped)
+        return;
+    if (fault)
+        complain(&reader->complaints, false, entry ? entry->value_line : 1, entry ? entry->value_column : 1, "DEVICE %s %s",
+                 quote_text(name, shown), fault);
+    else if (!entry)
+        complain(&reader->complaints, true, hwaddr->line, hwaddr->column,
+                 "DEVICE is missing: %s, from the file's name, must have this MAC address", name);
+}
+
+/* Keys */
+
+/* Has the option a meaning in this file? */
+static bool has_effect(struct reader *reader, const struct lexer_entry *entry, const struct option *row)
+{
+    uint64_t bit = row->field >= 0 ? FIELD_BIT(row->field) : 0;
+    const char *without = bit & FIELD_BRIDGE_ALL && !reader->bridge ? "TYPE=Bridge"
+                          : bit & FIELD_PORT_ALL && !reader->port   ? "BRIDGE="
+                                                                    : NULL;
+    if (without && !reader->mutilated)
+        complain(&reader->complaints, true, entry->line, entry->column, "%s has no effect without %s", entry->key, without);
+    else if (reader->bridge && strcmp(row->key, "HWADDR") == 0)
+        complain(&reader->complaints, true, entry->line, entry->column,
+                 "HWADDR has no effect: no hardware is behind a bridge; MACADDR gives it a MAC address");
+    else
+        return true;
+    return false;
+}
+
+static void read_key(struct reader *reader, const struct lexer_entry *entry)
+{
+    const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, NULL);
+    if (!row) {
+        section_unknown_key(entry, OPTION_INTERFACE, NULL, &reader->complaints);
+        return;
+    }
+    if (row->type == OPTION_SPECIAL || row->type == OPTION_IGNORED || row->type == OPTION_LATER)
+        return;
+    if (has_effect(reader, entry, row))
+        section_parse(entry, row, reader->interface, &reader->complaints);
+}
+
+/* One warning for all keys that are not supported yet, at the first of them. */
+static void warn_of_later_keys(struct reader *reader)
+{
+    const struct lexer_entry *first = NULL;
+    struct text names = {0};
+    for (size_t i = 0; i < reader->section->count; i++) {
+        const struct lexer_entry *entry = &reader->section->entries[i];
+        const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, NULL);
+        if (!row || row->type != OPTION_LATER || !lexer_counts(reader->section, entry) || says_nothing(row, entry->value))
+            continue;
+        if (!first)
+            first = entry;
+        else
+            text_add(&names, ", ");
+        text_add(&names, entry->key);
+    }
+    if (first)
+        complain(&reader->complaints, true, first->line, first->column, "not supported yet, without effect: %s", names.data);
+    text_clear(&names);
+}
+
+/* BRIDGING_OPTS="path_cost=10 hairpin_mode=1" */
+
+static void read_word(struct reader *reader, const struct lexer_entry *entry, char *word)
+{
+    const char *part = reader->bridge ? "bridge" : "port";
+    unsigned line = entry->value_line, column = entry->value_column;
+    char shown[QUOTE_SIZE];
+    char *value = strchr(word, '=');
+    if (!value) {
+        complain(&reader->complaints, false, line, column, "BRIDGING_OPTS wants KEY=VALUE, not %s", quote_text(word, shown));
+        return;
+    }
+    *value++ = '\0';
+    const struct option *row = option_find(OPTION_INTERFACE, part, word, NULL);
+    const char *nearest = row ? NULL : option_nearest(OPTION_INTERFACE, part, word);
+    struct error err;
+    if (!row)
+        complain(&reader->complaints, true, line, column, "BRIDGING_OPTS: unknown option %s of a %s%s%s%s",
+                 quote_text(word, shown), part, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    else if (row->type == OPTION_LATER)
+        complain(&reader->complaints, true, line, column, "BRIDGING_OPTS: %s is not supported yet, without effect", word);
+    else if (option_parse(row, reader->interface, value, &err) < 0)
+        complain(&reader->complaints, false, line, column, "BRIDGING_OPTS: %s %s", word, err.text);
+}
+
+/* After all other keys, as the scripts do it: BRIDGING_OPTS wins over DELAY. */
+static void read_bridging_options(struct reader *reader)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, "BRIDGING_OPTS");
+    if (!entry)
+        return;
+    if (!reader->bridge && !reader->port) {
+        complain(&reader->complaints, true, entry->line, entry->column,
+                 "BRIDGING_OPTS has no effect without TYPE=Bridge or BRIDGE=");
+        return;
+    }
+    CLEANUP(freep) char *words = memory_string(entry->value);
+    char *rest = NULL;
+    for (char *word = strtok_r(words, " \t\n", &rest); word; word = strtok_r(NULL, " \t\n", &rest))
+        read_word(reader, entry, word);
+}
+
+/* With STP on, the kernel puts a forward delay outside of 2 to 30 s silently into these bounds (br_stp_start), so what is wanted
+ * would never be what is. virsh iface-bridge wrote STP=on with DELAY=0, so it is no error. */
+static void bound_forward_delay(struct reader *reader)
+{
+    struct interface *interface = reader->interface;
+    uint32_t delay = interface->bridge.forward_delay, bounded = delay < 200 ? 200 : delay > 3000 ? 3000 : delay;
+    if (!interface_has(interface, FIELD_BRIDGE_STP) || !interface->bridge.stp
+        || !interface_has(interface, FIELD_BRIDGE_FORWARD_DELAY) || bounded == delay)
+        return;
+    const struct lexer_entry *entry = lexer_find(reader->section, "DELAY");
+    if (!entry)
+        entry = lexer_find(reader->section, "BRIDGING_OPTS");
+    complain(&reader->complaints, true, entry->line, entry->column,
+             "with STP the kernel allows a forward delay of 2 to 30 seconds only: it is %u s", bounded / 100);
+    interface->bridge.forward_delay = bounded;
+}
+
+static void read_interface(struct reader *reader)
+{
+    struct interface *interface = reader->interface;
+    const struct lexer_section *section = reader->section;
+    interface->kind = reader->bridge                       ? INTERFACE_BRIDGE
+                      : strcmp(interface->name, "lo") == 0 ? INTERFACE_LOOPBACK
+                                                           : INTERFACE_ETHERNET;
+    /* A file without TYPE=Bridge takes the interface as it finds it, whatever its kind. */
+    interface->set |= FIELD_BIT(FIELD_UP) | (reader->bridge ? FIELD_BIT(FIELD_KIND) : 0);
+    interface->up = true;
+    for (size_t i = 0; i < section->count; i++)
+        if (lexer_counts(section, &section->entries[i]) || !option_find(OPTION_INTERFACE, NULL, section->entries[i].key, NULL))
+            read_key(reader, &section->entries[i]);
+    read_bridging_options(reader);
+    bound_forward_delay(reader);
+    warn_of_later_keys(reader);
+    /* A bridge's port has no addresses of its own: the scripts flush it and read none of its IP keys. */
+    if (reader->port)
+        interface->set |= FIELD_BIT(FIELD_ADDRESSES);
+    else
+        address_read(section, reader->ifcfg, &reader->complaints);
+}
+
+static void read_section(struct reader *reader)
+{
+    const struct lexer_entry *type = lexer_find(reader->section, "TYPE"), *bridge = lexer_find(reader->section, "BRIDGE");
+    struct ifcfg *ifcfg = reader->ifcfg;
+    if (!reader->section->count) {
+        if (!reader->mutilated)
+            complain(&reader->complaints, true, 1, 1, "the file is empty");
+        return;
+    }
+    if (type_of(type) < 0)
+        refuse_type(reader, type);
+    bool skipped = is_skipped(reader);
+    read_device_name(reader);
+    if (skipped)
+        return;
+    reader->bridge = type_of(type) == TYPE_BRIDGE;
+    reader->port = bridge;
+    if (bridge)
+        ifcfg->bridge_place = place_of(bridge);
+    reader->interface = ifcfg->interface = interface_new(ifcfg->device);
+    ifcfg->interface->file = memory_string(ifcfg->file->path);
+    read_interface(reader);
+}
+
+void ifcfg_read(const struct config_file *file, struct ifcfg *ret_ifcfg, struct problems *problems)
+{
+    struct lexer_file lexed;
+    struct reader reader = {.ifcfg = ret_ifcfg, .complaints = complaints_begin(problems, file->path)};
+    *ret_ifcfg = (struct ifcfg){.file = file};
+    if (!file->text) {
+        complain(&reader.complaints, false, 0, 0, "%s", file->fault ? file->fault : "can't be read");
+        return;
+    }
+    lexer_read_shell(file->text, file->size, &lexed, &reader.complaints);
+    reader.section = &lexed.sections[0];
+    reader.mutilated = reader.complaints.errors;
+    read_section(&reader);
+    if (reader.complaints.errors && ret_ifcfg->interface) {
+        interface_free(ret_ifcfg->interface);
+        ret_ifcfg->interface = NULL;
+    }
+    lexer_file_clear(&lexed);
+}
+
+void ifcfg_clear(struct ifcfg *ifcfg)
+{
+    interface_free(ifcfg->interface);
+    free(ifcfg->address_places);
+    *ifcfg = (struct ifcfg){0};
+}

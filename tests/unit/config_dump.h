@@ -1,0 +1,72 @@
+/* What the readers made of files, as text: the tests of src/config compare it with what it has to be. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "model/option.h"
+
+static inline void dump_problems(struct text *text, const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        CLEANUP(freep) char *line = problem_text(&problems->items[i]);
+        text_format(text, "%s\n", line);
+    }
+}
+
+/* "br0 bridge up stp=yes addresses=10.0.0.1/24": only what was stated. */
+static inline void dump_interface(struct text *text, const struct interface *interface)
+{
+    static const uint8_t zero[6];
+    char buffer[ROUTE_TEXT_SIZE];
+    text_add(text, interface->name);
+    if (interface_has(interface, FIELD_KIND))
+        text_format(text, " %s", interface_kind_names[interface->kind]);
+    if (interface_has(interface, FIELD_UP))
+        text_add(text, interface->up ? " up" : " down");
+    if (!interface->onboot)
+        text_add(text, " onboot=no");
+    if (memcmp(interface->hwaddr, zero, 6) != 0) {
+        text_from_mac(interface->hwaddr, buffer);
+        text_format(text, " hwaddr=%s", buffer);
+    }
+    for (const struct option *row = option_table; row < option_table + option_count; row++)
+        if (row->scope == OPTION_INTERFACE && row->name && option_is_set(row, interface)) {
+            CLEANUP(freep) char *value = option_format(row, interface);
+            text_format(text, " %s=%s", row->name, value ? value : "");
+        }
+    if (interface_has(interface, FIELD_ADDRESSES))
+        text_add(text, " addresses=");
+    for (size_t i = 0; i < interface->address_count; i++)
+        text_format(text, "%s%s", i ? "," : "", address_text(&interface->addresses[i], buffer));
+    if (interface_has(interface, FIELD_ROUTES))
+        text_add(text, " routes=");
+    for (size_t i = 0; i < interface->route_count; i++)
+        text_format(text, "%s%s", i ? "," : "", route_text(&interface->routes[i], buffer));
+    text_add(text, "\n");
+}
+
+/* The interfaces, then the problems. The caller frees it. */
+static inline char *dump_network(const struct config_files *files, bool lone)
+{
+    struct network network;
+    struct problems problems = {0};
+    struct text text = {0};
+    config_network(files, lone, &network, &problems);
+    for (size_t i = 0; i < network.count; i++)
+        dump_interface(&text, network.items[i]);
+    dump_problems(&text, &problems);
+    network_clear(&network);
+    problems_clear(&problems);
+    return text_take(&text);
+}

@@ -1,0 +1,331 @@
+/* ifcfg files -> the wanted network, and all that is said about them. links: config model base */
+#include "config_dump.h"
+
+struct network_case {
+    const char *files[5][2]; /* name, text */
+    const char *result;
+};
+
+static char *dump_case(const struct network_case *c, bool lone)
+{
+    struct config_files files = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(c->files) && c->files[i][0]; i++)
+        config_files_add(&files, c->files[i][0], c->files[i][1]);
+    char *result = dump_network(&files, lone);
+    config_files_clear(&files);
+    return result;
+}
+
+static void check_cases(const struct network_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        CLEANUP(freep) char *result = dump_case(&cases[i], false);
+        if (strcmp(result, cases[i].result) != 0)
+            fail_msg("of %s:\n%s\nis:\n%swants:\n%s", cases[i].files[0][0], cases[i].files[0][1], result, cases[i].result);
+    }
+}
+
+#define ONE(text, result)                                                                                                      \
+    {                                                                                                                          \
+        {{"d/ifcfg-x", text}}, result                                                                                          \
+    }
+
+static void test_bridge(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        ONE("DEVICE=br0\nTYPE=Bridge\n", "br0 bridge up\n"),
+        ONE("DEVICE=br0 TYPE=Bridge ONBOOT=no", "br0 bridge up onboot=no\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nBOOTPROTO=none\n", "br0 bridge up addresses=\n"),
+        ONE("DEVICE=br0\r\nTYPE=Bridge\r\nSTP=on\r\nDELAY=15\r\nPRIO=100\r\nAGEING=300\r\nVLAN_FILTERING=yes\r\nMTU=9000",
+            "br0 bridge up mtu=9000 stp=yes forward_delay=15 priority=100 ageing_time=300 vlan_filtering=yes\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nDELAY=0\nSTP=no\nMACADDR=52:54:00:AA:00:01\n",
+            "br0 bridge up mac=52:54:00:aa:00:01 stp=no forward_delay=0\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nDELAY=0\nSTP=on\n",
+            "br0 bridge up stp=yes forward_delay=2\n"
+            "d/ifcfg-x:3:1: warning: with STP the kernel allows a forward delay of 2 to 30 seconds only: it is 2 s\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nDELAY=1.99\nSTP=on\n",
+            "br0 bridge up stp=yes forward_delay=2\n"
+            "d/ifcfg-x:3:1: warning: with STP the kernel allows a forward delay of 2 to 30 seconds only: it is 2 s\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nSTP=on\nBRIDGING_OPTS=forward_delay=3001\n",
+            "br0 bridge up stp=yes forward_delay=30\n"
+            "d/ifcfg-x:4:1: warning: with STP the kernel allows a forward delay of 2 to 30 seconds only: it is 30 s\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nSTP=on\nDELAY=30\n", "br0 bridge up stp=yes forward_delay=30\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nDELAY=4\nBRIDGING_OPTS=\"forward_delay=1200 hello_time=300  stp_state=0 "
+            "multicast_snooping=0\"\n",
+            "br0 bridge up stp=no forward_delay=12 hello_time=300 multicast_snooping=no\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nBRIDGING_OPTS=\"hello_time=1 helo_time=200 path_cost=3 x multicast_querier=1\"\n",
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: hello_time wants a number from 100 to 1000, not \"1\"\n"
+            "d/ifcfg-x:3:15: warning: BRIDGING_OPTS: unknown option \"helo_time\" of a bridge; did you mean hello_time?\n"
+            "d/ifcfg-x:3:15: warning: BRIDGING_OPTS: unknown option \"path_cost\" of a bridge\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS wants KEY=VALUE, not \"x\"\n"
+            "d/ifcfg-x:3:15: warning: BRIDGING_OPTS: multicast_querier is not supported yet, without effect\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nHAIRPIN=yes\nHWADDR=52:54:00:00:00:01\n",
+            "br0 bridge up\n"
+            "d/ifcfg-x:3:1: warning: HAIRPIN has no effect without BRIDGE=\n"
+            "d/ifcfg-x:4:1: warning: HWADDR has no effect: no hardware is behind a bridge; MACADDR gives it a MAC address\n"),
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_port(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"}, {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nHWADDR=52:54:00:00:00:01"}},
+         "br0 bridge up\neth0 up hwaddr=52:54:00:00:00:01 master=br0 addresses=\n"},
+        /* what was left behind in a port's file is not even looked at */
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
+          {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nIPADDR=nonsense\nNETMASK=x\nGATEWAY=1.2.3.4\nBOOTPROTO=dhcp\nIPV6ADDR=x"}},
+         "br0 bridge up\neth0 up master=br0 addresses=\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
+          {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nISOLATED=yes\nLEARNING=no\nDELAY=1\nBRIDGING_OPTS='path_cost=10 priority=5 "
+                         "hairpin_mode=1 unicast_flood=0 multicast_flood=off'"}},
+         "br0 bridge up\n"
+         "eth0 up master=br0 isolated=yes hairpin=yes learning=no cost=10 port_priority=5 unicast_flood=no multicast_flood=no "
+         "addresses=\n"
+         "ifcfg-eth0:5:1: warning: DELAY has no effect without TYPE=Bridge\n"},
+        {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br7"}, {"ifcfg-eth1", "DEVICE=eth1\nBRIDGE=br7"}},
+         "br7 bridge up\neth0 up master=br7 addresses=\neth1 up master=br7 addresses=\n"
+         "ifcfg-eth0:2:8: warning: BRIDGE=br7: no file states this bridge; it is made without options, as ifup did\n"},
+        {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=eth1"}, {"ifcfg-eth1", "DEVICE=eth1"}},
+         "eth1 up\nifcfg-eth0:2:8: BRIDGE=eth1: ifcfg-eth1 does not say TYPE=Bridge\n"},
+        {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=eth0"}}, "ifcfg-eth0:2:8: BRIDGE=eth0: an interface can't be its own port\n"},
+        {{{"ifcfg-lo", "DEVICE=lo\nBRIDGE=br0"}, {"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"}},
+         "br0 bridge up\nifcfg-lo:2:8: BRIDGE=br0: the loopback interface has no place in a bridge\n"},
+        {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=a/b"}}, "ifcfg-eth0:2:8: BRIDGE wants an interface's name; \"a/b\" contains '/'\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_loops(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nBRIDGE=br0"}},
+         "ifcfg-br0:3:8: BRIDGE=br0: the bridge would be its own port (br0 -> br0)\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nBRIDGE=br1"}, {"ifcfg-br1", "DEVICE=br1\nTYPE=Bridge\nBRIDGE=br0"}},
+         "ifcfg-br0:3:8: BRIDGE=br1: the bridge would be its own port (br0 -> br1 -> br0)\n"
+         "ifcfg-br1:3:8: BRIDGE=br0: br1 is a bridge itself, and can't be a port of another\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nBRIDGE=br1"}, {"ifcfg-br1", "DEVICE=br1\nTYPE=Bridge"}},
+         "br1 bridge up\nifcfg-br0:3:8: BRIDGE=br1: br0 is a bridge itself, and can't be a port of another\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_addresses(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        ONE("DEVICE=eth0\n", "eth0 up\n"),
+        ONE("DEVICE=eth0\nBOOTPROTO=none\n", "eth0 up\n"),
+        ONE("DEVICE=eth0\nIPADDR=192.168.1.5\nPREFIX=25\nNETMASK=255.0.0.0\n", "eth0 up addresses=192.168.1.5/25\n"),
+        ONE("DEVICE=eth0\nIPADDR=192.168.1.5\nNETMASK=255.255.252.0\n", "eth0 up addresses=192.168.1.5/22\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.1.1.1 IPADDR0=172.16.0.1 IPADDR1=192.168.0.1\n",
+            "eth0 up addresses=10.1.1.1/8,172.16.0.1/16,192.168.0.1/24\n"),
+        ONE("DEVICE=eth0\nIPADDR1=10.0.0.1 PREFIX1=24 IPADDR2=10.0.1.1 PREFIX2=24 IPADDR4=10.0.2.1",
+            "eth0 up addresses=10.0.0.1/24,10.0.1.1/24\nd/ifcfg-x:2:57: warning: IPADDR4 is not used: IPADDR3 is missing\n"),
+        ONE("DEVICE=eth0\nIPADDR1=10.0.0.1\nIPADDR3=10.0.2.1",
+            "eth0 up addresses=10.0.0.1/8\nd/ifcfg-x:3:1: warning: IPADDR3 is not used: IPADDR2 is missing\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.0.0.1 IPADDR0=10.0.0.1", "eth0 up addresses=10.0.0.1/8\n"),
+        ONE("DEVICE=eth0\nIPADDR0=10.0.0.1\nPREFIX=24\n",
+            "eth0 up addresses=10.0.0.1/8\nd/ifcfg-x:3:1: warning: PREFIX is not used: there is no IPADDR\n"),
+        ONE("DEVICE=lo\nIPADDR=127.0.0.1\nNETMASK=255.0.0.0\nNETWORK=127.0.0.0\nBROADCAST=127.255.255.255\nNAME=loopback\n",
+            "lo up addresses=127.0.0.1/8\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.0.0.1\nPREFIX=33\n", "d/ifcfg-x:3:8: PREFIX wants a number from 1 to 32, not \"33\"\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.0.0.1\nPREFIX=0\n", "d/ifcfg-x:3:8: PREFIX wants a number from 1 to 32, not \"0\"\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.0.0.1\nNETMASK=255.0.255.0\n",
+            "d/ifcfg-x:3:9: NETMASK wants a mask like 255.255.255.0, not \"255.0.255.0\"\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.0.0.1\nNETMASK=0.0.0.0\n",
+            "d/ifcfg-x:3:9: NETMASK wants a mask like 255.255.255.0, not \"0.0.0.0\"\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.0.0.1/24\n",
+            "d/ifcfg-x:2:8: IPADDR wants an IPv4 address; its prefix goes into PREFIX, not \"10.0.0.1/24\"\n"),
+        ONE("DEVICE=eth0\nIPADDR=10.0.0\n", "d/ifcfg-x:2:8: IPADDR wants an IPv4 address, not \"10.0.0\"\n"),
+        ONE("DEVICE=eth0\nIPADDR=224.0.0.1\n",
+            "d/ifcfg-x:2:8: IPADDR wants an address that an interface can have, not \"224.0.0.1\"\n"),
+        ONE("DEVICE=eth0\nIPADDR=\nNETMASK=\n", "eth0 up\n"),
+        ONE("DEVICE=eth0\nBOOTPROTO=dhcp\nIPADDR=10.0.0.1\nIPV6ADDR=2001:db8::1\n",
+            "eth0 up addresses=2001:db8::1/64\n"
+            "d/ifcfg-x:2:1: warning: BOOTPROTO=dhcp is not supported yet: the interface gets no IPv4 address\n"),
+        ONE("DEVICE=eth0\nBOOTPROTO=dchp\n", "eth0 up\nd/ifcfg-x:2:1: warning: BOOTPROTO=\"dchp\" is taken for none\n"),
+        ONE("DEVICE=eth0\nIPV6ADDR=2001:db8::1/48\nIPV6ADDR_SECONDARIES=\"2001:db8::2 fe80::1/128\"\n",
+            "eth0 up addresses=2001:db8::1/48,2001:db8::2/64,fe80::1/128\n"),
+        ONE("DEVICE=eth0\nIPV6INIT=no\nIPV6ADDR=nonsense\n", "eth0 up\n"),
+        ONE("DEVICE=eth0\nIPV6ADDR=2001:db8::1/129\nIPV6ADDR_SECONDARIES=\"ff02::1 ::\"\n",
+            "d/ifcfg-x:2:10: IPV6ADDR wants an IPv6 address that an interface can have, e.g. 2001:db8::1/64, not "
+            "\"2001:db8::1/129\"\n"
+            "d/ifcfg-x:3:22: IPV6ADDR_SECONDARIES wants an IPv6 address that an interface can have, e.g. 2001:db8::1/64, not "
+            "\"ff02::1\"\n"
+            "d/ifcfg-x:3:22: IPV6ADDR_SECONDARIES wants an IPv6 address that an interface can have, e.g. 2001:db8::1/64, not "
+            "\"::\"\n"),
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_gateways(void **state)
+{
+    (void)state;
+#define HEAD "DEVICE=eth0\nIPADDR=10.0.0.5\nPREFIX=24\n"
+    static const struct network_case cases[] = {
+        ONE(HEAD "GATEWAY=10.0.0.1\n", "eth0 up addresses=10.0.0.5/24 routes=default via 10.0.0.1\n"),
+        ONE(HEAD "GATEWAY=10.0.0.1\nMETRIC=100\n", "eth0 up addresses=10.0.0.5/24 routes=default via 10.0.0.1 metric 100\n"),
+        ONE(HEAD "GATEWAY=10.0.0.1\nDEFROUTE=no\n", "eth0 up addresses=10.0.0.5/24\n"),
+        ONE(HEAD "GATEWAY=10.0.0.1\nGATEWAYDEV=eth1\n", "eth0 up addresses=10.0.0.5/24\n"),
+        ONE(HEAD "GATEWAY=10.0.0.1\nGATEWAYDEV=eth0\n", "eth0 up addresses=10.0.0.5/24 routes=default via 10.0.0.1\n"),
+        ONE(HEAD "GATEWAY=10.0.9.1\nGATEWAYDEV=eth0\n", "eth0 up addresses=10.0.0.5/24 routes=default\n"),
+        ONE(HEAD "GATEWAYDEV=eth0\n", "eth0 up addresses=10.0.0.5/24 routes=default\n"),
+        ONE(HEAD "GATEWAY=10.0.9.1\n",
+            "eth0 up addresses=10.0.0.5/24\n"
+            "d/ifcfg-x:4:1: warning: GATEWAY is not used: \"10.0.9.1\" is not in the network of 10.0.0.5/24\n"),
+        ONE("DEVICE=eth0\nGATEWAY=10.0.9.1\n",
+            "eth0 up\nd/ifcfg-x:2:1: warning: GATEWAY is not used: \"10.0.9.1\" is not in the network of any address here\n"),
+        ONE(HEAD "GATEWAY0=10.0.0.1\n", "eth0 up addresses=10.0.0.5/24 routes=default via 10.0.0.1\n"),
+        ONE(HEAD "GATEWAY=10.0.0.5\n",
+            "d/ifcfg-x:4:9: GATEWAY wants another host's address than the interface's own, not \"10.0.0.5\"\n"),
+        ONE(HEAD "GATEWAY=fe80::1\nMETRIC=-1\nDEFROUTE=perhaps\n",
+            "d/ifcfg-x:4:9: GATEWAY wants an IPv4 address, not \"fe80::1\"\n"
+            "d/ifcfg-x:5:8: METRIC wants a number from 0 to 4294967295, not \"-1\"\n"
+            "d/ifcfg-x:6:10: DEFROUTE wants yes or no, not \"perhaps\"\n"),
+        ONE("DEVICE=eth0\nIPV6_DEFAULTGW=fe80::1%eth0\n", "eth0 up routes=default via fe80::1 metric 1024\n"),
+        ONE("DEVICE=eth0\nIPV6_DEFAULTGW=fe80::1%eth1\n",
+            "eth0 up\nd/ifcfg-x:2:1: warning: IPV6_DEFAULTGW is not used: it is for another interface\n"),
+        ONE("DEVICE=eth0\nIPV6_DEFAULTGW=10.0.0.1\n",
+            "d/ifcfg-x:2:16: IPV6_DEFAULTGW wants an IPv6 address, with or without %DEVICE, not \"10.0.0.1\"\n"),
+        /* the scripts replace it with each file, bridges last */
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nIPADDR=10.0.1.5\nPREFIX=24\nGATEWAY=10.0.1.1"},
+          {"ifcfg-eth0", HEAD "GATEWAY=10.0.0.1"}},
+         "br0 bridge up addresses=10.0.1.5/24 routes=default via 10.0.1.1\neth0 up addresses=10.0.0.5/24\n"
+         "ifcfg-eth0:4:1: warning: the default route is not used: that of ifcfg-br0 counts (METRIC tells them apart)\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nIPADDR=10.0.1.5\nPREFIX=24\nGATEWAY=10.0.1.1\nMETRIC=5"},
+          {"ifcfg-eth0", HEAD "GATEWAY=10.0.0.1"}},
+         "br0 bridge up addresses=10.0.1.5/24 routes=default via 10.0.1.1 metric 5\n"
+         "eth0 up addresses=10.0.0.5/24 routes=default via 10.0.0.1\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        ONE("DEVICE=a/b\n", "d/ifcfg-x:1:8: DEVICE \"a/b\" contains '/'\n"),
+        ONE("DEVICE=abcdefghijklmno\n", "abcdefghijklmno up\n"),
+        ONE("DEVICE=abcdefghijklmnop\n", "d/ifcfg-x:1:8: DEVICE \"abcdefghijklmnop\" is longer than 15 characters\n"),
+        ONE("DEVICE='a b'\n", "d/ifcfg-x:1:8: DEVICE \"a b\" contains a space or a control character\n"),
+        ONE("DEVICE=..\n", "d/ifcfg-x:1:8: DEVICE \"..\" is a reserved name\n"),
+        ONE("DEVICE=eth%d\n", "d/ifcfg-x:1:8: DEVICE \"eth%d\" contains '%'\n"),
+        ONE("TYPE=Ethernet\n", "d/ifcfg-x:1:1: DEVICE is missing: which interface is this?\n"),
+        ONE("DEVICE=$DEV\nMTU=x\n",
+            "d/ifcfg-x:1:8: DEVICE: \"$DEV\" is not put in; write the value itself, or '$…' in single quotes "
+            "for the characters\nd/ifcfg-x:2:5: MTU wants a number from 68 to 65535, not \"x\"\n"),
+        ONE("HWADDR=52:54:00:00:00:01\n",
+            "x up hwaddr=52:54:00:00:00:01\n"
+            "d/ifcfg-x:1:1: warning: DEVICE is missing: x, from the file's name, must have this MAC address\n"),
+        {{{"a/ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\n"}, {"b/ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nSTP=on"}},
+         "br0 bridge up\nb/ifcfg-br0:1:8: DEVICE=br0 is stated by a/ifcfg-br0 already\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        ONE("DEVICE=br0\nTYPE=Bridge\nDELEY=3\n",
+            "br0 bridge up\nd/ifcfg-x:3:1: warning: unknown key DELEY; did you mean DELAY?\n"),
+        ONE("DEVICE=eth0\n XQJZVWPL=3", "eth0 up\nd/ifcfg-x:2:2: warning: unknown key XQJZVWPL\n"),
+        ONE("DEVICE=eth0\nMTU=1 MTU=9000", "eth0 up mtu=9000\n"), /* the last one counts, as in a shell */
+        ONE("DEVICE=eth0\nMTU=9000 MTU=", "eth0 up\n"),
+        ONE("DEVICE=eth0\nexport ONBOOT=false # never\n", "eth0 up onboot=no\n"),
+        ONE("DEVICE=eth0\nONBOOT=maybe\nMTU=1\nHWADDR=x\n",
+            "d/ifcfg-x:2:8: ONBOOT wants yes or no, not \"maybe\"\n"
+            "d/ifcfg-x:3:5: MTU wants a number from 68 to 65535, not \"1\"\n"
+            "d/ifcfg-x:4:8: HWADDR wants a MAC address like 52:54:00:00:00:11, not \"x\"\n"),
+        ONE("DEVICE=eth0\nTYPE=Ethernet\nNAME=eth0\nUUID=x\nNM_CONTROLLED=no\nUSERCTL=no\nPEERDNS=yes\nIPV4_FAILURE_FATAL=no\n"
+            "IPV6_AUTOCONF=yes\nPROXY_METHOD=none\nBROWSER_ONLY=no\nZONE=public\nVLAN=no\nSLAVE=false\nHOTPLUG=no",
+            "eth0 up\n"),
+        ONE("DEVICE=eth0\nDNS1=1.1.1.1\nDOMAIN=example.org\nETHTOOL_OPTS='-K ${DEVICE} tso off'\nIPV6_AUTOCONF=no\n",
+            "eth0 up\nd/ifcfg-x:2:1: warning: not supported yet, without effect: DNS1, DOMAIN, ETHTOOL_OPTS, IPV6_AUTOCONF\n"),
+        ONE("", "d/ifcfg-x:1:1: warning: the file is empty\n"),
+        ONE("# nothing\n", "d/ifcfg-x:1:1: warning: the file is empty\n"),
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        ONE("DEVICE=v0\nTYPE=Vlan\nMTU=x\n", "d/ifcfg-x:2:1: warning: TYPE=Vlan is not supported yet: the file is skipped\n"),
+        ONE("DEVICE=eth0.5\nVLAN=yes\n", "d/ifcfg-x:2:1: warning: VLAN is not supported yet: the file is skipped\n"),
+        ONE("DEVICE=eth0\nMASTER=bond0\nSLAVE=yes\n",
+            "d/ifcfg-x:3:1: warning: SLAVE is not supported yet: the file is skipped\n"),
+        ONE("DEVICE=eth0:1\nIPADDR=1.2.3.4\n",
+            "d/ifcfg-x:1:1: warning: an alias (DEVICE=NAME:ID) is not supported yet: the file is skipped\n"),
+        ONE("DEVICE=br0\nTYPE=bridge\n", "d/ifcfg-x:2:6: TYPE wants Ethernet or Bridge, not \"bridge\"; did you mean Bridge?\n"),
+        ONE("DEVICE=br0\nTYPE=Nonsense\n", "d/ifcfg-x:2:6: TYPE wants Ethernet or Bridge, not \"Nonsense\"\n"),
+        /* a port of a bridge that is skipped must not end up in a Linux bridge of that name */
+        {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=ovs0"}, {"ifcfg-ovs0", "DEVICE=ovs0\nDEVICETYPE=ovs\nTYPE=OVSBridge"}},
+         "ifcfg-eth0:2:8: warning: BRIDGE=ovs0: ifcfg-ovs0 is skipped, so this file is skipped too\n"
+         "ifcfg-ovs0:3:1: warning: TYPE=OVSBridge is not supported yet: the file is skipped\n"},
+        {{{"route-eth0", "default via 10.0.0.1"}},
+         "route-eth0: warning: files of routes and rules are not supported yet: the file is skipped\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+static void test_addresses_of_two_interfaces(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        {{{"ifcfg-eth0", "DEVICE=eth0\nIPADDR=10.0.0.1\nPREFIX=24"}, {"ifcfg-eth1", "DEVICE=eth1\nIPADDR1=10.0.0.1\nPREFIX1=16"}},
+         "eth0 up addresses=10.0.0.1/24\neth1 up addresses=10.0.0.1/16\n"
+         "ifcfg-eth1:2:9: 10.0.0.1/16 is stated by ifcfg-eth0 for eth0 already\n"},
+        {{{"ifcfg-eth0", "DEVICE=eth0\nIPV6ADDR=fe80::1/64"}, {"ifcfg-eth1", "DEVICE=eth1\nIPV6ADDR=fe80::1/64"}},
+         "eth0 up addresses=fe80::1/64\neth1 up addresses=fe80::1/64\n"},
+        {{{"ifcfg-eth0", "DEVICE=eth0\nIPADDR=10.0.0.1\nPREFIX=24"}, {"ifcfg-eth1", "DEVICE=eth1\nIPADDR=10.0.0.1\nPREFIX=32"}},
+         "eth0 up addresses=10.0.0.1/24\neth1 up addresses=10.0.0.1/32\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+/* One file on its own: what another one may state is no reproach. */
+static void test_lone_files(void **state)
+{
+    (void)state;
+    static const struct network_case port = {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br7"}}, NULL};
+    CLEANUP(freep) char *result = dump_case(&port, true);
+    assert_string_equal(result, "br7 bridge up\neth0 up master=br7 addresses=\n");
+}
+
+static void test_problems_come_in_file_order(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        {{{"b/ifcfg-1", "DEVICE=a\nBRIDGE=a\nMTU=x"}, {"a/ifcfg-2", "MTU=1\nDEVICE=a/b\nFOO=1 DOMAIN=x"}},
+         "b/ifcfg-1:3:5: MTU wants a number from 68 to 65535, not \"x\"\n"
+         "a/ifcfg-2:1:5: MTU wants a number from 68 to 65535, not \"1\"\n"
+         "a/ifcfg-2:2:8: DEVICE \"a/b\" contains '/'\n"
+         "a/ifcfg-2:3:1: warning: unknown key FOO\n"
+         "a/ifcfg-2:3:7: warning: not supported yet, without effect: DOMAIN\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bridge),
+        cmocka_unit_test(test_port),
+        cmocka_unit_test(test_loops),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_gateways),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_addresses_of_two_interfaces),
+        cmocka_unit_test(test_lone_files),
+        cmocka_unit_test(test_problems_come_in_file_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
