@@ -2,6 +2,7 @@
 #include "test_api_fixture.h"
 
 #include <grp.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "api/api_internal.h"
@@ -313,6 +314,33 @@ static void test_console_is_bounded_and_complete(void **state)
     assert_int_equal(ask("GET", "/v1/vms", "", NULL), 200);
 }
 
+/* The console ends while its last words still wait for a client that doesn't read. */
+static void test_the_last_words(void **state)
+{
+    struct client client = open_console("");
+    char piece[1000];
+    size_t said = 0;
+    int before, queued = 0;
+
+    (void)state;
+    memset(piece, 'z', sizeof(piece));
+    do { /* until the socket takes no whole piece: the rest of it waits in the relay */
+        before = queued;
+        assert_int_equal(send(test.console, piece, sizeof(piece), MSG_NOSIGNAL), sizeof(piece));
+        said += sizeof(piece);
+        for (int i = 0; i < 5; i++)
+            turn();
+        assert_int_equal(ioctl(client.fd, FIONREAD, &queued), 0);
+    } while (queued - before == (int)sizeof(piece));
+    close(test.console);
+    test.console = -1;
+    for (int i = 0; i < 100; i++)
+        turn();
+    client_expect_end(&client);
+    assert_int_equal(client.got.length, said);
+    client_close(&client);
+}
+
 static void test_the_api_ends_under_a_console(void **state)
 {
     struct client client = open_console("");
@@ -513,6 +541,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_api_ends_under_listeners, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_console_carries_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_console_is_bounded_and_complete, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_last_words, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_api_ends_under_a_console, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_console_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_who_may_do_what, set_up, tear_down),
