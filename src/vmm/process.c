@@ -215,6 +215,10 @@ static int begin(const char *directory, struct child_spec *spec, struct child *c
 {
     crash_point("vm start");
     int result = child_start(spec, child, err);
+    if (result < 0 && spec->cgroup >= 0) { /* it may go or be closed to us at any time; the VM matters more */
+        spec->cgroup = -1;
+        result = child_start(spec, child, err);
+    }
     if (result < 0)
         return result;
     process->pid = child->pid;
