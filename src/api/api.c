@@ -267,27 +267,13 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         api_request_free(request);
 }
 
-static void on_log(void *context, const char *format, va_list arguments)
-{
-    char text[300];
-
-    (void)context;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    vsnprintf(text, sizeof(text), format, arguments);
-#pragma GCC diagnostic pop
-    log_debug("libmicrohttpd: %s", text);
-}
-
 static int start_http(struct api *api, struct error *err)
 {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO |
-                     MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_TURBO;
     const union MHD_DaemonInfo *info;
 
-    /* The logger comes first: options before it would complain on stderr. */
-    api->http = MHD_start_daemon(flags, 0, NULL, NULL, on_request, api, MHD_OPTION_EXTERNAL_LOGGER, on_log, api,
-                                 MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS + 1, MHD_OPTION_CONNECTION_TIMEOUT,
+    /* Without its log: on a Unix socket it complains of TCP options at every answer. */
+    api->http = MHD_start_daemon(flags, 0, NULL, NULL, on_request, api, MHD_OPTION_CONNECTION_LIMIT, (unsigned)API_CONNECTIONS + 1, MHD_OPTION_CONNECTION_TIMEOUT,
                                  (unsigned)API_IDLE_TIMEOUT, MHD_OPTION_NOTIFY_COMPLETED, on_completed, api,
                                  MHD_OPTION_NOTIFY_CONNECTION, on_connection, api, MHD_OPTION_END);
     if (!api->http)
@@ -304,16 +290,15 @@ static int start_http(struct api *api, struct error *err)
     return 0;
 }
 
-int api_new(struct ev_loop *loop, struct reconciler *reconciler, const struct api_settings *settings, api_console console,
-            void *console_context, struct api **ret_api, struct error *err)
+int api_new(struct ev_loop *loop, struct reconciler *reconciler, const struct api_settings *settings,
+            const struct api_machines *machines, struct api **ret_api, struct error *err)
 {
     struct api *api = NEW(struct api);
     int result;
 
     api->loop = loop;
     api->reconciler = reconciler;
-    api->console = console;
-    api->console_context = console_context;
+    api->machines = *machines;
     api->group = memory_string(settings->group);
     api->read_only_group = memory_string(settings->read_only_group);
     api->vm_directory = memory_string(settings->vm_directory);

@@ -17,14 +17,21 @@ struct api_settings {
     const char *version;
 };
 
-/* A console is a byte stream to the VM's serial line: handed in, because it is vmm's. */
-/* The descriptor becomes the API's. */
-typedef int (*api_console)(void *context, const char *vm, int *ret_fd, struct error *err);
+/* What the API passes on to the VMs themselves: handed in, because it is vmm's. */
+typedef void (*api_monitor_answer)(void *context, const json_t *value, const struct error *err);
+struct api_machines {
+    void *context;
+    /* A byte stream to the VM's serial line; the descriptor becomes the API's. */
+    int (*console)(void *context, const char *vm, int *ret_fd, struct error *err);
+    /* A QMP command; takes `arguments`. The answer comes from the loop, never from within the call. */
+    void (*monitor)(void *context, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer,
+                    void *answer_context);
+};
 
 /* The groups are looked up now: one that is made later counts after the next start. A stale socket file is replaced; one at
- * which a daemon listens is -EADDRINUSE. */
-int api_new(struct ev_loop *loop, struct reconciler *reconciler, const struct api_settings *settings, api_console console,
-            void *console_context, struct api **ret_api, struct error *err);
+ * which a daemon listens is -EADDRINUSE. A listen_fd that was handed in is closed on failure. */
+int api_new(struct ev_loop *loop, struct reconciler *reconciler, const struct api_settings *settings,
+            const struct api_machines *machines, struct api **ret_api, struct error *err);
 /* Requests that still run are answered with 503; the reconciler may call their done() later or, in reconcile_free, never skip it:
  * that call frees what is left of them. */
 void api_free(struct api *api);

@@ -194,7 +194,7 @@ void api_console_open(struct api_request *request)
         MHD_add_response_header(request->response, MHD_HTTP_HEADER_UPGRADE, PROTOCOL);
         return;
     }
-    result = api->console(api->console_context, request->arguments[0], &fd, &err);
+    result = api->machines.console(api->machines.context, request->arguments[0], &fd, &err);
     if (result < 0) {
         api_answer_error(request, result, &err);
         return;

@@ -83,8 +83,7 @@ struct api_socket_file { /* which file at the path is ours */
 struct api {
     struct ev_loop *loop;
     struct reconciler *reconciler;
-    api_console console;
-    void *console_context;
+    struct api_machines machines;
     char *socket_path; /* NULL: the socket is not ours to remove */
     struct api_socket_file socket_file;
     char *group, *read_only_group;
@@ -169,6 +168,7 @@ void api_nics_list(struct api_request *request);
 void api_nics_attach(struct api_request *request);
 void api_nics_detach(struct api_request *request);
 void api_console_open(struct api_request *request);
+void api_monitor_run(struct api_request *request);
 void api_events_open(struct api_request *request);
 void api_metrics_get(struct api_request *request);
 

@@ -45,6 +45,8 @@ const struct api_route api_routes[] = {
      "Unplugs a NIC; ?timeout=SECONDS to wait for the guest"},
     {"GET", "/v1/vms/{vm}/console", API_CHANGE, api_console_open, 0,
      "The VM's serial console, after an upgrade to trestle-console"},
+    {"POST", "/v1/vms/{vm}/qmp", API_CHANGE, api_monitor_run, 0,
+     "Runs a QMP command in the VM's QEMU"},
     {"GET", "/v1/events", API_READ, api_events_open, 0,
      "Server-sent events as they happen; Last-Event-ID takes up again"},
     {"GET", "/metrics", API_READ, api_metrics_get, 0,

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -296,6 +297,13 @@ int child_start_time(pid_t pid, unsigned long long *ret_ticks, struct error *err
     return 0;
 }
 
+/* A pidfd is readable from its process's end on, also while that is a zombie. */
+static bool child_has_ended(int pidfd)
+{
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    return poll(&end, 1, 0) > 0;
+}
+
 int child_find(pid_t pid, unsigned long long start_ticks, int *ret_pidfd, struct error *err)
 {
     CLEANUP(close_fdp) int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
@@ -311,6 +319,8 @@ int child_find(pid_t pid, unsigned long long start_ticks, int *ret_pidfd, struct
         return result;
     if (ticks != start_ticks)
         return error_set(err, ESRCH, "process %d is another one by now", (int)pid);
+    if (child_has_ended(pidfd))
+        return error_set(err, ESRCH, "process %d has ended; only its parent has not heard of it yet", (int)pid);
     *ret_pidfd = TAKE_FD(pidfd);
     return 0;
 }

@@ -44,7 +44,7 @@ bool child_can_become(uid_t uid);
 /* The start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); with the pid that names it for good. */
 int child_start_time(pid_t pid, unsigned long long *ret_ticks, struct error *err);
 
-/* A pidfd of a process that must still have that start time; -ESRCH when it is another or none. */
+/* A pidfd of a process that must still have that start time; -ESRCH when it is another, has ended, or is none. */
 int child_find(pid_t pid, unsigned long long start_ticks, int *ret_pidfd, struct error *err);
 
 /* Reaps a process that ended: "exit status 1", "killed by signal 9 (Killed)", or "exit status unknown" for one that isn't our

@@ -140,6 +140,7 @@ int machine_power(struct command *command);
 int machine_list(struct command *command);
 int machine_info(struct command *command);
 int machine_state(struct command *command);
+int machine_monitor(struct command *command);
 int card_list(struct command *command);
 int card_attach(struct command *command);
 int card_detach(struct command *command);

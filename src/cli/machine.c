@@ -1,4 +1,4 @@
-/* VMs: define, undefine, power, list, dominfo, domstate. */
+/* VMs: define, undefine, power, list, dominfo, domstate, QMP. */
 #include <fcntl.h>
 #include <string.h>
 
@@ -200,4 +200,27 @@ int machine_state(struct command *command)
         output_print(" (%s)", reason);
     putchar('\n');
     return EXIT_DONE;
+}
+
+/* `query-status` stands for {"execute": "query-status"}. */
+static json_t *monitor_body(const char *text, struct error *err)
+{
+    json_t *body = NULL;
+
+    if (*text != '{')
+        return json_pack("{s:s}", "execute", text);
+    return document_parse(text, strlen(text), &body, err) < 0 ? NULL : body;
+}
+
+int machine_monitor(struct command *command)
+{
+    CLEANUP(freep) char *path = call_path("/v1/vms/%s/qmp", arguments_get(command, "domain"));
+    CLEANUP(document_freep) json_t *answer = NULL;
+    struct error err = {0};
+    json_t *body = monitor_body(arguments_get(command, "command"), &err);
+
+    if (!body)
+        return output_fail(command, "command: %s", *err.text ? err.text : "is no text in UTF-8");
+    answer = call_daemon(command, "POST", path, body);
+    return answer ? output_json(answer) : EXIT_FAILED;
 }

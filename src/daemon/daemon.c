@@ -82,9 +82,8 @@ static void on_network(void *context, enum netdev_event event, const char *name)
 {
     const struct daemon *daemon = context;
 
-    (void)event;
     if (daemon->reconciler)
-        reconcile_network_changed(daemon->reconciler, name);
+        reconcile_network_changed(daemon->reconciler, name, event != NETDEV_CHANGED);
 }
 
 static void on_vm(void *context, enum vmm_event event, const char *vm, const char *text)
@@ -118,6 +117,11 @@ static void on_event(void *context, const struct reconcile_event *event)
 static int open_console(void *vmm, const char *vm, int *ret_fd, struct error *err)
 {
     return vmm_console(vmm, vm, ret_fd, err);
+}
+
+static void run_monitor(void *vmm, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer, void *context)
+{
+    vmm_command(vmm, vm, command, arguments, answer, context);
 }
 
 static void on_worker(struct ev_loop *loop, ev_io *watcher, int events)
@@ -234,10 +238,11 @@ static int make_api(struct daemon *daemon, struct error *err)
         .vm_directory = daemon->settings.vm_directory,
         .version = TRESTLE_VERSION,
     };
+    struct api_machines machines = {.context = daemon->vmm, .console = open_console, .monitor = run_monitor};
 
     daemon->socket_path = memory_format("%s/trestle.sock", daemon->options.run_directory);
     settings.socket_path = daemon->socket_path;
-    return api_new(daemon->loop, daemon->reconciler, &settings, open_console, daemon->vmm, &daemon->api, err);
+    return api_new(daemon->loop, daemon->reconciler, &settings, &machines, &daemon->api, err);
 }
 
 /* The API opens last: whoever can ask is answered about a host that is up. */
@@ -322,6 +327,7 @@ void daemon_free(struct daemon *daemon)
     if (!daemon)
         return;
     api_free(daemon->api);
+    daemon->api = NULL; /* what ends below still tells of it */
     if (daemon->worker)
         ev_io_stop(daemon->loop, &daemon->worker_watcher);
     worker_free(daemon->worker); /* what was queued for the kernel is done and told before its owners go */

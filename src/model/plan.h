@@ -43,6 +43,7 @@ struct step {
     char needs[INTERFACE_NAME_SIZE];     /* another interface that must be there: the master; "" = none */
     struct interface *from, *to;         /* owned; NULL where the op has none */
     uint64_t fields;
+    bool wait; /* STEP_TAP_CLOSE: done means that the kernel is through with it, not that it was asked */
     struct address address;
     struct route route;
     char vm_name[VM_NAME_SIZE];

@@ -114,7 +114,7 @@ static void plan_end(struct plan *plan, const struct vm *observed)
     add_vm_step(plan, STEP_VM_KILL, observed, "end QEMU");
     for (size_t i = 0; i < observed->nic_count; i++)
         if (has_tap(&observed->nics[i]))
-            add_nic_step(plan, STEP_TAP_CLOSE, observed, &observed->nics[i], "close its TAP");
+            add_nic_step(plan, STEP_TAP_CLOSE, observed, &observed->nics[i], "close its TAP")->wait = true;
 }
 
 void vm_diff(const struct vm *wanted, const struct vm *observed, const struct network *network, struct plan *plan)

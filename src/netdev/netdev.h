@@ -31,7 +31,7 @@ struct netdev_kind {
     bool needs_mac;
 };
 
-enum netdev_event { NETDEV_ADDED, NETDEV_CHANGED, NETDEV_REMOVED, NETDEV_RESYNCED /* name is "": anything may have changed */ };
+enum netdev_event { NETDEV_ADDED, NETDEV_STATE /* up, carrier or master */, NETDEV_CHANGED /* anything else */, NETDEV_REMOVED, NETDEV_RESYNCED /* name is "": anything may have changed */ };
 typedef void (*netdev_listener)(void *context, enum netdev_event event, const char *name);
 
 /* kinds: NULL at the end; borrowed for good. Dumps once, so OBSERVED is complete when it returns. The listener is called from

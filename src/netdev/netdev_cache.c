@@ -163,6 +163,7 @@ static void rename_to(struct netdev_cache *cache, struct interface *interface, c
 static void change(struct netdev_cache *cache, struct interface *interface, const struct interface *link)
 {
     struct interface new = *link;
+    bool state;
 
     name_master(cache, &new);
     if (same_link(interface, &new))
@@ -171,8 +172,9 @@ static void change(struct netdev_cache *cache, struct interface *interface, cons
         netdev_route_forget(cache, interface, AF_UNSPEC);
     if (interface->up != new.up && cache->several)
         cache->doubtful = true;
+    state = interface->up != new.up || interface->carrier != new.carrier || !text_equal(interface->master, new.master);
     take_over(interface, &new);
-    netdev_cache_tell(cache, NETDEV_CHANGED, interface->name);
+    netdev_cache_tell(cache, state ? NETDEV_STATE : NETDEV_CHANGED, interface->name);
 }
 
 void netdev_cache_put(struct netdev_cache *cache, const struct interface *link)

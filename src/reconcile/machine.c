@@ -43,10 +43,23 @@ static void waiter_remove(struct detach_waiter **waiter)
     free(gone);
 }
 
+static void waiter_finish(struct detach_waiter **waiter, int result, const struct error *err)
+{
+    reconcile_done done = (*waiter)->done;
+    void *context = (*waiter)->context;
+
+    waiter_remove(waiter);
+    if (done)
+        done(context, result, err, NULL, NULL);
+}
+
 void machine_free(struct reconciler *reconciler, struct machine *machine)
 {
+    struct error err = {0};
+
+    error_set(&err, ECANCELED, "vm %s: trestled ends; what was asked of the guest goes on", machine->name);
     while (machine->waiters)
-        waiter_remove(&machine->waiters);
+        waiter_finish(&machine->waiters, -err.code, &err);
     queue_clear(&machine->queue, reconciler);
     vm_free(machine->defined);
     vm_free(machine->wanted);
@@ -63,7 +76,7 @@ const struct vm *machine_observed(const struct reconciler *reconciler, const str
 
 void machine_drop_if_unused(struct reconciler *reconciler, struct machine *machine)
 {
-    if (machine->defined || machine->wanted || machine->queue.running || machine->queue.first || machine->tidy_queued
+    if (machine->defined || machine->wanted || machine->queue.running || machine->queue.first || machine->tidy_queued || machine->waiters
         || machine_observed(reconciler, machine))
         return;
     for (size_t i = 0; i < reconciler->machine_count; i++)
@@ -77,16 +90,6 @@ void machine_drop_if_unused(struct reconciler *reconciler, struct machine *machi
 }
 
 /* -- who waits for a NIC to be gone ------------------------------------------------------------------------------------------------ */
-
-static void waiter_finish(struct detach_waiter **waiter, int result, const struct error *err)
-{
-    reconcile_done done = (*waiter)->done;
-    void *context = (*waiter)->context;
-
-    waiter_remove(waiter);
-    if (done)
-        done(context, result, err, NULL, NULL);
-}
 
 /* Gone means: from guest, QEMU, bridge and kernel. */
 static bool is_gone(struct reconciler *reconciler, const struct machine *machine, const struct detach_waiter *waiter)
@@ -135,6 +138,7 @@ static void plan_tap_closes(const struct machine *machine, struct plan *plan)
             continue;
         step = plan_add(plan, STEP_TAP_CLOSE, machine->name, "close TAP %s", nic->target);
         text_copy(step->interface, sizeof(step->interface), nic->target);
+        step->wait = true; /* so that a start right behind finds the name free */
     }
 }
 

@@ -1,4 +1,5 @@
 /* Requests for one thing (the host's network, a VM) are served one after the other, in the order in which they came. */
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -44,17 +45,27 @@ void queue_init(struct queue *queue, struct reconciler *reconciler)
     queue->kick.data = reconciler;
 }
 
+static void request_cancel(struct request *request)
+{
+    struct error err = {0};
+
+    error_set(&err, ECANCELED, "%s: trestled ends", request->name);
+    if (request->done)
+        request->done(request->context, -err.code, &err, NULL, NULL);
+    request_free(request);
+}
+
 void queue_clear(struct queue *queue, struct reconciler *reconciler)
 {
     ev_timer_stop(reconciler->loop, &queue->kick);
+    if (queue->running)
+        request_cancel(queue->running);
     while (queue->first) {
         struct request *next = queue->first->next;
 
-        request_free(queue->first);
+        request_cancel(queue->first);
         queue->first = next;
     }
-    if (queue->running)
-        request_free(queue->running);
     queue->running = NULL;
 }
 

@@ -41,12 +41,27 @@ void reconcile_free(struct reconciler *reconciler)
     free(reconciler);
 }
 
-void reconcile_network_changed(struct reconciler *reconciler, const char *name)
+static const char *link_state(const struct interface *observed)
+{
+    return !observed->up ? "down" : observed->carrier ? "up" : "no carrier";
+}
+
+static void tell_interface(struct reconciler *reconciler, const char *name)
 {
     const struct interface *interface = network_find(host_observed(reconciler), name);
 
-    if (name[0])
-        event_emit(reconciler, "interface", name, "%s", !interface ? "gone" : interface->up ? "up" : "down");
+    if (!interface)
+        event_emit(reconciler, "interface", name, "gone");
+    else if (interface->master[0])
+        event_emit(reconciler, "interface", name, "%s, port of %s", link_state(interface), interface->master);
+    else
+        event_emit(reconciler, "interface", name, "%s", link_state(interface));
+}
+
+void reconcile_network_changed(struct reconciler *reconciler, const char *name, bool tell)
+{
+    if (tell && name[0])
+        tell_interface(reconciler, name);
     for (size_t i = 0; i < reconciler->machine_count; i++)
         machine_check_waiters(reconciler, reconciler->machines[i]);
     host_schedule(reconciler, 0.);
@@ -87,11 +102,6 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     plan_machines(reconciler, ret_plan);
     network_clear(&files);
     network_clear(&with_taps);
-}
-
-static const char *link_state(const struct interface *observed)
-{
-    return !observed->up ? "down" : observed->carrier ? "up" : "no carrier";
 }
 
 void reconcile_interface_reason(struct reconciler *reconciler, const struct interface *interface, char *text, size_t size)

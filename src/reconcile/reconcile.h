@@ -60,7 +60,8 @@ void reconcile_free(struct reconciler *reconciler);
 void reconcile_start(struct reconciler *reconciler, bool autostart, reconcile_done done, void *context);
 
 /* Providers' events come in here. */
-void reconcile_network_changed(struct reconciler *reconciler, const char *name);
+/* tell: it is worth an event of its own. */
+void reconcile_network_changed(struct reconciler *reconciler, const char *name, bool tell);
 void reconcile_vm_changed(struct reconciler *reconciler, const char *vm, const char *text);
 void reconcile_nic_changed(struct reconciler *reconciler, const char *vm, const char *nic);
 

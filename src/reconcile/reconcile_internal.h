@@ -46,7 +46,7 @@ struct queue {
 };
 
 void queue_init(struct queue *queue, struct reconciler *reconciler);
-/* Forgets what waits; nobody is told. */
+/* Ends what runs and what waits with -ECANCELED. */
 void queue_clear(struct queue *queue, struct reconciler *reconciler);
 struct request *request_new(const char *name, reconcile_done done, void *context);
 void queue_add(struct reconciler *reconciler, struct queue *queue, struct request *request);

@@ -166,7 +166,11 @@ static void run_close(struct job *base)
 
 static void finish_close(struct job *base)
 {
-    free(base);
+    struct tap_job *job = (struct tap_job *)base;
+
+    if (job->done)
+        job->done(job->context, 0, NULL);
+    free(job);
 }
 
 static void run_nothing(struct job *base)
@@ -222,16 +226,17 @@ static void apply_open(struct tap_table *table, const struct step *step, step_do
     worker_submit(table->worker, &job->job);
 }
 
-/* The end is told by a job of nothing before the close itself, which waits 16 ms in the kernel. */
+/* The close itself waits 16 ms in the kernel. Who doesn't want to wait for it is told by a job of nothing before it. */
 static void apply_close(struct tap_table *table, const struct step *step, step_done done, void *context)
 {
-    struct tap_job *told = new_job(table, run_nothing, finish_nothing);
     struct tap_job *closing = new_job(table, run_close, finish_close);
+    struct tap_job *told = step->wait ? closing : new_job(table, run_nothing, finish_nothing);
 
     told->done = done;
     told->context = context;
     take_out(table, step->interface, &closing->tap);
-    worker_submit(table->worker, &told->job);
+    if (told != closing)
+        worker_submit(table->worker, &told->job);
     worker_submit(table->worker, &closing->job);
 }
 

@@ -17,7 +17,7 @@ void tap_table_free(struct tap_table *table);
 /* Takes a STEP_TAP_OPEN (interface; nic->queues) or a STEP_TAP_CLOSE. The descriptors are non-blocking, with vnet header (size
  * 12). The MAC is the kernel's random one: the LINK_SET that follows states it (fe: and the last five bytes of the NIC's, so
  * that a bridge never takes it for the lowest). A name that exists already is an error that names the owner where it can be
- * found. done() of a CLOSE is called when the close is queued, not when the kernel is through with it; an OPEN of the same
+ * found. done() of a CLOSE is called when the close is queued (unless the step says `wait`), not when the kernel is through with it; an OPEN of the same
  * name waits for it. */
 void tap_apply(struct tap_table *table, const struct step *step, step_done done, void *context);
 

@@ -72,8 +72,7 @@ daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
 check "start c2" trestle start c2
 guest_wait c2 'guest: ready' >/dev/null
 eventually "the guest answers" on peer ping -c1 -W1 192.0.2.11
-on peer ping -i0.1 192.0.2.11 >/run/ping &
-ping_pid=$!
+pings_start peer 192.0.2.11
 
 # --- attach ---
 nic=52:54:00:00:00:12
@@ -108,7 +107,5 @@ after_start() {
 }
 walk start off trestle start c3
 
-kill -INT "$ping_pid"
-wait "$ping_pid" || true
-check "the guest never lost a ping of 10 a second" grep -q ' 0% packet loss' /run/ping
+check "the guest lost no ping of ten a second through all of it" same 0 "$(pings_lost)"
 daemon_stop

@@ -22,6 +22,7 @@
 #   guest_wait VM PATTERN        the console's next line with the (extended) pattern
 #   guest_rewind VM              the next wait looks from the console's first line again
 #   guest_run VM COMMAND         runs it in the guest: its output, its status
+#   pings_start HOST ADDRESS, pings_lost   ten a second; how many got no answer
 #   kernel_state                 the host's network as canonical text, to be compared
 #   check DESCRIPTION COMMAND... must succeed; `not COMMAND...`, `same TEXT TEXT`
 #   eventually DESCRIPTION COMMAND...  must succeed some time
@@ -91,6 +92,23 @@ join() { # HOST INTERFACE HOST INTERFACE
 }
 
 netns_of() { if [[ $1 == here ]]; then echo $$; else echo "$1"; fi; }
+
+# Ten pings a second, to tell how many of them were lost meanwhile.
+pings_start() { # HOST ADDRESS
+	ip netns exec "$1" ping -n -i0.1 "$2" >/run/pings &
+	pings_pid=$!
+}
+
+# Counts the gaps between answers: the last ping may still be on its way.
+pings_lost() {
+	kill -INT "$pings_pid"
+	wait "$pings_pid" || true
+	awk 'match($0, /icmp_seq=[0-9]+/) {
+		number = substr($0, RSTART + 9, RLENGTH - 9)
+		if (last && number > last + 1) lost += number - last - 1
+		last = number
+	} END { print last ? lost + 0 : "all" }' /run/pings
+}
 
 # Without what changes by itself: indexes, timers, lifetimes, carrier.
 kernel_state() {
@@ -228,4 +246,5 @@ CONFIG=/run/test/config STATE=/run/test/state RUN=/run/test/run
 # shellcheck disable=SC2034  # for tests
 readonly CONFIG STATE RUN DAEMON_LOG=/run/test/trestled.log
 ip link set lo up
+echo 0 | tee /proc/sys/net/ipv6/conf/{all,default}/accept_dad >/dev/null # else addresses and routes settle a second later
 trap report EXIT

@@ -87,6 +87,7 @@ static inline void netns_event(void *context, enum netdev_event event, const cha
     case NETDEV_ADDED:
         fixture->added++;
         break;
+    case NETDEV_STATE:
     case NETDEV_CHANGED:
         fixture->changed++;
         break;

@@ -268,7 +268,9 @@ static int start_api(struct error *err)
                                     .vm_directory = "/etc/trestle/vms",
                                     .version = "1.2.3"};
 
-    return api_new(test.loop, NULL, &settings, fake_console, NULL, &test.api, err);
+    struct api_machines machines = {.console = fake_console};
+
+    return api_new(test.loop, NULL, &settings, &machines, &test.api, err);
 }
 
 static int set_up(void **state)
