@@ -2,7 +2,7 @@
  *   1. routes, addresses and memberships that nobody wants any more, then links that are no longer named: deletions come first, so
  *      that a name, an address or a port's place is free when something else wants it;
  *   2. links are made, masters before their ports;
- *   3. attributes are set and ports enslaved;
+ *   3. attributes are set and ports enslaved; then new bridges come up;
  *   4. addresses, then routes (a gateway must be reachable by then);
  *   5. the addresses of a NIC that became a port: last, when the bridge has them already, so that the host is never without. */
 #include "model/diff.h"
@@ -316,6 +316,17 @@ static void choose_bridge_mac(const struct diff *diff, struct interface *bridge)
     }
 }
 
+/* A bridge that is up and empty loses its carrier, and the kernel gives it back only up to a second after the first port came: so a
+ * new one comes up when its ports are in. */
+static bool comes_up_with_ports(const struct diff *diff, const struct interface *bridge)
+{
+    for (size_t i = 0; bridge->kind == INTERFACE_BRIDGE && i < diff->wanted->count; i++)
+        if (!diff->skipped[i] && text_equal(diff->wanted->items[i]->master, bridge->name)
+            && network_find(diff->observed, diff->wanted->items[i]->name))
+            return true;
+    return false;
+}
+
 static void plan_create(struct diff *diff, const struct interface *wanted)
 {
     struct text scalars = {0};
@@ -329,6 +340,8 @@ static void plan_create(struct diff *diff, const struct interface *wanted)
     text_clear(&scalars);
     if (link->kind == INTERFACE_BRIDGE)
         choose_bridge_mac(diff, link);
+    if (comes_up_with_ports(diff, wanted))
+        link->set &= ~FIELD_BIT(FIELD_UP);
     step = add_interface_step(diff, STEP_LINK_CREATE, wanted->name, line);
     step->to = link;
     step->fields = link->set;
@@ -356,6 +369,23 @@ static void plan_links(struct diff *diff, bool masters)
             plan_mark(diff, observed, "adopt it: it was made by somebody else and is trestle's from now on");
         if (fields)
             plan_link_set(diff, observed, wanted, fields);
+    }
+}
+
+static void plan_bridges_up(struct diff *diff)
+{
+    for (size_t i = 0; i < diff->wanted->count; i++) {
+        const struct interface *wanted = diff->wanted->items[i];
+        struct step *step;
+        char line[64];
+
+        if (diff->skipped[i] || network_find(diff->observed, wanted->name) || !comes_up_with_ports(diff, wanted)
+            || !interface_has(wanted, FIELD_UP))
+            continue;
+        snprintf(line, sizeof(line), "bring %s up", wanted->name);
+        step = add_interface_step(diff, STEP_LINK_SET, wanted->name, line);
+        step->to = interface_copy(wanted);
+        step->fields = FIELD_BIT(FIELD_UP);
     }
 }
 
@@ -451,6 +481,7 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     plan_deletions(&diff);
     plan_links(&diff, true);
     plan_links(&diff, false);
+    plan_bridges_up(&diff);
     plan_addresses(&diff);
     plan_routes(&diff);
     plan_port_flushes(&diff);

@@ -135,6 +135,7 @@ static void bridge_is_made_before_its_port_and_flushed_last(void **state)
     expect(&host, false,
            "link-create: create bridge br0 (stp no, forward_delay 0)\n"
            "link-set: add eth0 to br0\n"
+           "link-set: bring br0 up\n"
            "address-add: add address 10.0.0.1/24 to br0\n"
            "address-delete: remove address 10.0.0.1/24 from eth0\n");
 }
@@ -273,6 +274,7 @@ static void a_default_route_moves_with_its_address(void **state)
     expect(&host, false,
            "link-create: create bridge br0 (stp no, forward_delay 0)\n"
            "link-set: add eth0 to br0\n"
+           "link-set: bring br0 up\n"
            "address-add: add address 10.0.0.1/24 to br0\n"
            "route-delete: remove route default via 10.0.0.254 by eth0\n"
            "route-add: add route default via 10.0.0.254 by br0\n"
