@@ -26,6 +26,12 @@ struct api_machines {
     /* A QMP command; takes `arguments`. The answer comes from the loop, never from within the call. */
     void (*monitor)(void *context, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer,
                     void *answer_context);
+    /* The same to the agent in the guest. */
+    void (*agent)(void *context, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer,
+                  void *answer_context);
+    /* Of a NIC's host end, and what the host's neighbour tables know of its MAC (the caller frees the array). */
+    int (*statistics)(void *context, const char *interface, struct link_statistics *ret_statistics, struct error *err);
+    int (*neighbours)(void *context, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count, struct error *err);
 };
 
 /* The groups are looked up now: one that is made later counts after the next start. A stale socket file is replaced; one at

@@ -7,6 +7,8 @@
 #include "model/settings.h"
 #include "model/vm.h"
 
+struct error;
+
 /* config_dir/trestle.conf; a file that does not exist gives the defaults. Directories: config_dir/network, config_dir/vms. */
 void settings_read(const char *config_dir, struct settings *ret_settings, struct problems *problems);
 void settings_clear(struct settings *settings);
@@ -48,6 +50,10 @@ void config_check_vms(struct vm *const *vms, size_t count, struct problems *prob
 
 /* The VM as a file's text, of what was stated (has its bit), for `define` of something that came as JSON; the caller frees it. */
 char *config_vm_text(const struct vm *vm);
+
+/* A VM file's text with one NIC's section changed: all that `nic` states is written into it (at the end, when there is no such section),
+ * or the section is removed (nic NULL). Comments, order and unknown keys of everything else stay. The caller frees the text. */
+int config_vm_write_nic(const char *text, const char *name, const struct nic *nic, char **ret_text, struct error *err);
 
 /* `trestle check PATH…`: each a file (ifcfg-*, *.vm, trestle.conf) or a directory (CONFIG_DIR or one of network files). */
 void config_check_path(const char *path, struct problems *problems);

@@ -64,7 +64,7 @@ static bool is_compared(const struct option *option)
 
 /* -- attributes ----------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t changed_fields(const struct interface *wanted, const struct interface *observed)
+uint64_t interface_changed_fields(const struct interface *wanted, const struct interface *observed)
 {
     uint64_t fields = 0;
 
@@ -78,6 +78,12 @@ static uint64_t changed_fields(const struct interface *wanted, const struct inte
         fields |= FIELD_BIT(FIELD_UP);
     if (interface_has(wanted, FIELD_MASTER) && !text_equal(wanted->master, observed->master))
         fields |= FIELD_BIT(FIELD_MASTER);
+    if (interface_has(wanted, FIELD_PORT_VLANS) && !port_vlans_same(wanted->vlans, observed->vlans))
+        fields |= FIELD_BIT(FIELD_PORT_VLANS);
+    if (interface_has(wanted, FIELD_INBOUND) && !rate_same(&wanted->inbound, &observed->inbound))
+        fields |= FIELD_BIT(FIELD_INBOUND);
+    if (interface_has(wanted, FIELD_OUTBOUND) && !rate_same(&wanted->outbound, &observed->outbound))
+        fields |= FIELD_BIT(FIELD_OUTBOUND);
     return fields;
 }
 
@@ -102,6 +108,28 @@ static void describe_scalars(struct text *line, const struct interface *from, co
     }
 }
 
+static void describe_rate(struct text *line, const char *name, const struct rate *rate)
+{
+    if (rate->average)
+        text_format(line, "%s%s at most %u KiB/s", line->length ? ", " : "", name, rate->average);
+    else
+        text_format(line, "%s%s without limit", line->length ? ", " : "", name);
+}
+
+static void describe_port(struct text *line, const struct interface *to, uint64_t fields)
+{
+    if (fields & FIELD_BIT(FIELD_PORT_VLANS)) {
+        char *vlans = port_vlans_text(to->vlans);
+
+        text_format(line, "%sVLANs %s", line->length ? ", " : "", vlans);
+        free(vlans);
+    }
+    if (fields & FIELD_BIT(FIELD_INBOUND))
+        describe_rate(line, "inbound", &to->inbound);
+    if (fields & FIELD_BIT(FIELD_OUTBOUND))
+        describe_rate(line, "outbound", &to->outbound);
+}
+
 static char *describe_set(const struct interface *from, const struct interface *to, uint64_t fields)
 {
     struct text line = {0};
@@ -109,6 +137,7 @@ static char *describe_set(const struct interface *from, const struct interface *
     bool up = fields & FIELD_BIT(FIELD_UP);
 
     describe_scalars(&scalars, from, to, fields);
+    describe_port(&scalars, to, fields);
     if (fields & FIELD_BIT(FIELD_MASTER)) {
         if (to->master[0])
             text_format(&line, "add %s to %s%s%s", to->name, to->master, from && from->master[0] ? ", out of " : "",
@@ -258,7 +287,7 @@ static void check_existing(struct diff *diff, size_t index, const struct interfa
     else if (memcmp(wanted->hwaddr, any, 6) != 0 && memcmp(wanted->hwaddr, observed->mac, 6) != 0
              && !(interface_has(wanted, FIELD_MAC) && memcmp(wanted->mac, observed->mac, 6) == 0))
         skip(diff, index, false, "%s: has different MAC address than HWADDR expects, ignoring", wanted->name);
-    else if (is_made_by_trestle(wanted->kind) && !is_ours(observed) && !diff->adopt && changed_fields(wanted, observed))
+    else if (is_made_by_trestle(wanted->kind) && !is_ours(observed) && !diff->adopt && interface_changed_fields(wanted, observed))
         skip(diff, index, true, "%s: was made by somebody else and differs from its file: 'trestle apply' takes it over", wanted->name);
 }
 
@@ -362,7 +391,7 @@ static void plan_links(struct diff *diff, bool masters)
             plan_create(diff, wanted);
             continue;
         }
-        fields = changed_fields(wanted, observed);
+        fields = interface_changed_fields(wanted, observed);
         if (observed->half_made)
             plan_mark(diff, observed, "mark it as made by trestle (its making was cut short)");
         else if (fields && is_made_by_trestle(wanted->kind) && !is_ours(observed))

@@ -13,5 +13,9 @@ void network_diff(const struct network *wanted, const struct network *previous, 
 /* wanted->state is the power state asked for; observed is NULL for a VM that is off. Compares NICs by name. */
 void vm_diff(const struct vm *wanted, const struct vm *observed, const struct network *network, struct plan *plan);
 
-/* The link that a plugged NIC's TAP must be: master, up, MTU of the bridge (or the NIC's own). The caller frees it. */
+/* Which of the fields that `wanted` states are otherwise in `observed`. */
+uint64_t interface_changed_fields(const struct interface *wanted, const struct interface *observed);
+
+/* The link that a plugged NIC's TAP must be: master, up, MTU of the bridge (or the NIC's own), port options, VLANs, rates. The caller
+ * frees it. */
 struct interface *nic_wanted_link(const struct nic *nic, const struct network *observed);

@@ -1,6 +1,7 @@
 #include "model/network.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+
+#define VLAN_MAX 4094 /* 4095 is reserved (IEEE 802.1Q) */
 
 const char *const interface_kind_names[] = {"ethernet", "loopback", "bridge", "tap", "veth", "vlan", "bond", "other", NULL};
 
@@ -26,6 +29,7 @@ struct interface *interface_copy(const struct interface *interface)
     struct interface *copy = memory_copy(interface, sizeof(*interface));
 
     copy->addresses = memory_copy(interface->addresses, interface->address_count * sizeof(*interface->addresses));
+    copy->vlans = memory_copy(interface->vlans, interface->vlans ? sizeof(*interface->vlans) : 0);
     copy->routes = memory_copy(interface->routes, interface->route_count * sizeof(*interface->routes));
     copy->file = memory_string(interface->file);
     return copy;
@@ -37,6 +41,7 @@ void interface_free(struct interface *interface)
         return;
     free(interface->addresses);
     free(interface->routes);
+    free(interface->vlans);
     free(interface->file);
     free(interface);
 }
@@ -168,4 +173,92 @@ bool address_is_static(const struct address *address)
     if (address->family == AF_INET6 && address->scope == RT_SCOPE_LINK)
         return false;
     return address->flags & IFA_F_PERMANENT;
+}
+
+/* -- VLANs and rates ---------------------------------------------------------------------------------------------------------- */
+
+static bool vlan_is_tagged(const struct port_vlans *vlans, unsigned vlan)
+{
+    return vlans->tagged[vlan / 64] >> (vlan % 64) & 1;
+}
+
+/* One of "10" and "20-29"; gives the end of it. */
+static const char *parse_range(const char *text, struct port_vlans *vlans, int *ret_result)
+{
+    char *end;
+    unsigned long first = strtoul(text, &end, 10), last = first;
+
+    *ret_result = end == text ? -EINVAL : 0;
+    if (*end == '-') {
+        text = end + 1;
+        last = strtoul(text, &end, 10);
+        if (end == text)
+            *ret_result = -EINVAL;
+    }
+    if (*ret_result == 0 && (first < 1 || last > VLAN_MAX || first > last))
+        *ret_result = -ERANGE;
+    for (unsigned long vlan = first; *ret_result == 0 && vlan <= last; vlan++)
+        vlans->tagged[vlan / 64] |= UINT64_C(1) << (vlan % 64);
+    return end;
+}
+
+int port_vlans_parse(const char *text, struct port_vlans *vlans)
+{
+    int result = -EINVAL;
+
+    for (;;) {
+        if (*text < '0' || *text > '9')
+            return -EINVAL; /* strtoul would take blanks and signs */
+        text = parse_range(text, vlans, &result);
+        if (result < 0 || !*text)
+            return result;
+        if (*text++ != ',')
+            return -EINVAL;
+    }
+}
+
+bool port_vlans_same(const struct port_vlans *a, const struct port_vlans *b)
+{
+    static const struct port_vlans none;
+
+    a = a ? a : &none;
+    b = b ? b : &none;
+    return a->pvid == b->pvid && memcmp(a->tagged, b->tagged, sizeof(a->tagged)) == 0;
+}
+
+static void add_tagged(const struct port_vlans *vlans, struct text *text)
+{
+    const char *before = "tagged ";
+
+    for (unsigned vlan = 1; vlan <= VLAN_MAX; vlan++) {
+        unsigned first = vlan;
+
+        if (!vlan_is_tagged(vlans, vlan))
+            continue;
+        while (vlan < VLAN_MAX && vlan_is_tagged(vlans, vlan + 1))
+            vlan++;
+        text_format(text, first == vlan ? "%s%u" : "%s%u-%u", before, first, vlan);
+        before = ",";
+    }
+}
+
+char *port_vlans_text(const struct port_vlans *vlans)
+{
+    struct text text = {0}, tagged = {0};
+
+    if (vlans && vlans->pvid)
+        text_format(&text, "untagged %u", vlans->pvid);
+    if (vlans)
+        add_tagged(vlans, &tagged);
+    if (tagged.length)
+        text_format(&text, "%s%s", text.length ? ", " : "", tagged.data);
+    if (!text.length)
+        text_add(&text, "none");
+    text_clear(&tagged);
+    return text_take(&text);
+}
+
+bool rate_same(const struct rate *a, const struct rate *b)
+{
+    return a->average == b->average && a->peak == b->peak && a->burst == b->burst;
 }

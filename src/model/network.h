@@ -45,11 +45,14 @@ enum interface_field {
     FIELD_PORT_LEARNING,
     FIELD_PORT_UNICAST_FLOOD,
     FIELD_PORT_MULTICAST_FLOOD,
+    FIELD_PORT_VLANS,
+    FIELD_INBOUND,  /* what leaves the host by this link: towards the guest, for a VM's TAP */
+    FIELD_OUTBOUND, /* what comes in by it */
     INTERFACE_FIELDS
 };
 #define FIELD_BIT(field) (UINT64_C(1) << (field))
 #define FIELD_BRIDGE_ALL (FIELD_BIT(FIELD_PORT_COST) - FIELD_BIT(FIELD_BRIDGE_STP)) /* STP … MULTICAST_SNOOPING */
-#define FIELD_PORT_ALL (FIELD_BIT(INTERFACE_FIELDS) - FIELD_BIT(FIELD_PORT_COST))
+#define FIELD_PORT_ALL (FIELD_BIT(FIELD_INBOUND) - FIELD_BIT(FIELD_PORT_COST)) /* COST … VLANS */
 
 enum owner { OWNER_FOREIGN, OWNER_TRESTLE }; /* of a link: by its group and alias */
 
@@ -87,6 +90,23 @@ struct port_options {
     bool hairpin, isolated, learning, unicast_flood, multicast_flood;
 };
 
+/* Of a port of a bridge that filters VLANs. */
+struct port_vlans {
+    uint16_t pvid;       /* untagged frames belong to it, and it leaves untagged; 0 = none */
+    uint64_t tagged[64]; /* a bit per VLAN 1 … 4094 */
+};
+
+struct rate { /* virsh's units; all zero = no limit */
+    uint32_t average; /* KiB/s */
+    uint32_t peak;    /* KiB/s */
+    uint32_t burst;   /* KiB */
+};
+
+struct link_statistics { /* of the host's end; a guest's receiving is its TAP's sending */
+    uint64_t rx_bytes, rx_packets, rx_errors, rx_dropped;
+    uint64_t tx_bytes, tx_packets, tx_errors, tx_dropped;
+};
+
 struct interface {
     char name[INTERFACE_NAME_SIZE];
     uint64_t set;
@@ -97,6 +117,8 @@ struct interface {
     char master[INTERFACE_NAME_SIZE]; /* "" = none */
     struct bridge_options bridge;
     struct port_options port;
+    struct port_vlans *vlans; /* owned; NULL = none */
+    struct rate inbound, outbound;
     struct address *addresses;
     size_t address_count;
     struct route *routes; /* those that leave by this interface */
@@ -138,6 +160,13 @@ struct interface *network_find(const struct network *network, const char *name);
 void network_insert(struct network *network, struct interface *interface); /* takes it; the name must be new to the network */
 struct interface *network_remove(struct network *network, const char *name); /* the caller's; NULL if there is none */
 void network_copy(const struct network *network, struct network *ret_copy);
+
+/* "10,20-29" -> the bits, added to those that are set; -EINVAL or -ERANGE. */
+int port_vlans_parse(const char *text, struct port_vlans *vlans);
+bool port_vlans_same(const struct port_vlans *a, const struct port_vlans *b); /* NULL is none at all */
+/* "untagged 10, tagged 20-29"; the caller frees it. */
+char *port_vlans_text(const struct port_vlans *vlans);
+bool rate_same(const struct rate *a, const struct rate *b);
 
 /* Compare what makes two the same object: an address by family, bytes and prefix; a route by destination, gateway, metric, table. */
 bool address_same(const struct address *a, const struct address *b);

@@ -21,6 +21,7 @@ static const struct {
     [STEP_ROUTE_DELETE] = {"route-delete", STEP_ROUTE_ADD},
     [STEP_TAP_OPEN] = {"tap-open", STEP_TAP_CLOSE},
     [STEP_TAP_CLOSE] = {"tap-close", -1},
+    [STEP_TAP_REMAKE] = {"tap-remake", -1},
     [STEP_VM_SPAWN] = {"vm-spawn", STEP_VM_KILL},
     [STEP_VM_KILL] = {"vm-kill", -1},
     [STEP_VM_CONTINUE] = {"vm-continue", STEP_VM_STOP},
@@ -35,6 +36,9 @@ static const struct {
     [STEP_NETDEV_DELETE] = {"netdev-delete", -1},
     [STEP_DEVICE_ADD] = {"device-add", STEP_DEVICE_DELETE},
     [STEP_DEVICE_DELETE] = {"device-delete", -1},
+    [STEP_NIC_LINK] = {"nic-link", STEP_NIC_LINK},
+    [STEP_NIC_ANNOUNCE] = {"nic-announce", STEP_NIC_ANNOUNCE},
+    [STEP_NIC_UPDATE] = {"nic-update", STEP_NIC_UPDATE},
 };
 
 const char *step_op_name(enum step_op op)
@@ -64,10 +68,8 @@ void step_clear(struct step *step)
     interface_free(step->from);
     interface_free(step->to);
     vm_free(step->vm);
-    if (step->nic) {
-        nic_clear(step->nic);
-        free(step->nic);
-    }
+    nic_free(step->nic);
+    nic_free(step->before);
     *step = (struct step){0};
 }
 
@@ -95,10 +97,8 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->from = step->to ? interface_copy(step->to) : NULL;
     ret_inverse->to = step->from ? interface_copy(step->from) : NULL;
     ret_inverse->vm = step->vm ? vm_copy(step->vm) : NULL;
-    if (step->nic) {
-        ret_inverse->nic = NEW(struct nic);
-        nic_copy(step->nic, ret_inverse->nic);
-    }
+    ret_inverse->nic = nic_new_copy(step->before ? step->before : step->nic);
+    ret_inverse->before = step->before ? nic_new_copy(step->nic) : NULL;
     return true;
 }
 

@@ -17,6 +17,7 @@ enum step_op {
     /* TAPs; done by src/tap */
     STEP_TAP_OPEN,       /* interface, nic: queues */
     STEP_TAP_CLOSE,
+    STEP_TAP_REMAKE,     /* interface, nic: a TAP that somebody deleted comes back on the descriptors that are open still */
     /* VMs; done by src/vmm */
     STEP_VM_SPAWN,       /* vm, nic-TAPs open: directory, sockets, QEMU held before its first instruction; QMP answers */
     STEP_VM_KILL,
@@ -32,6 +33,9 @@ enum step_op {
     STEP_NETDEV_DELETE,
     STEP_DEVICE_ADD,     /* and read back: done means that QEMU has the device */
     STEP_DEVICE_DELETE,  /* intent is written, QEMU asked; done means asked: the end is an event */
+    STEP_NIC_LINK,       /* nic->link: the carrier that the guest sees */
+    STEP_NIC_ANNOUNCE,   /* QEMU tells the new switch where the guest's MAC is */
+    STEP_NIC_UPDATE,     /* nic: what is stated of a plugged NIC is written down anew; before: what it was */
     STEP_OPS
 };
 
@@ -49,6 +53,7 @@ struct step {
     char vm_name[VM_NAME_SIZE];
     struct vm *vm;   /* owned; STEP_VM_SPAWN */
     struct nic *nic; /* owned; TAP, NIC, NETDEV and DEVICE steps */
+    struct nic *before; /* owned; STEP_NIC_LINK and STEP_NIC_UPDATE: the NIC as it was */
 };
 
 struct plan {

@@ -43,6 +43,25 @@ void nic_clear(struct nic *nic)
     *nic = (struct nic){0};
 }
 
+struct nic *nic_new_copy(const struct nic *nic)
+{
+    struct nic *copy;
+
+    if (!nic)
+        return NULL;
+    copy = NEW(struct nic);
+    nic_copy(nic, copy);
+    return copy;
+}
+
+void nic_free(struct nic *nic)
+{
+    if (!nic)
+        return;
+    nic_clear(nic);
+    free(nic);
+}
+
 static void disk_copy(const struct disk *disk, struct disk *ret_copy)
 {
     *ret_copy = *disk;

@@ -43,12 +43,6 @@ extern const char *const disk_bus_names[];
 extern const char *const disk_media_names[];
 extern const char *const disk_cache_names[];
 
-struct rate { /* virsh's units; all zero = no limit */
-    uint32_t average; /* KiB/s */
-    uint32_t peak;    /* KiB/s */
-    uint32_t burst;   /* KiB */
-};
-
 /* Bits of nic.set, disk.set and vm.set are the row numbers inside the section's part of the option table: option_is_set(). */
 struct nic {
     char name[VM_NAME_SIZE]; /* net0; the ids of fds, netdev and device derive from it */
@@ -113,6 +107,8 @@ struct vm {
     /* OBSERVED only */
     int pid;
     unsigned long long start_ticks; /* with pid: which process */
+    uint32_t free_slots;              /* for PCI Express NICs; on pc: for all */
+    uint32_t free_conventional_slots; /* for e1000, rtl8139 and their like; on pc: the same slots */
     char *reason; /* why it is in this state: "guest powered off", "qemu: exit status 1"; NULL */
 };
 
@@ -128,6 +124,8 @@ struct disk *vm_find_disk(const struct vm *vm, const char *name);
 
 void nic_copy(const struct nic *nic, struct nic *ret_copy); /* ret_copy is overwritten; nic_clear it later */
 void nic_clear(struct nic *nic);
+struct nic *nic_new_copy(const struct nic *nic); /* NULL gives NULL */
+void nic_free(struct nic *nic);                  /* of nic_new_copy; NULL is fine */
 
 /* Fills what a NIC must have and nobody stated: MAC (52:54:00 and three bytes of `random`), target (VM-NIC, cut to 15
  * characters with a hash of the whole). */

@@ -51,6 +51,11 @@ const struct network *netdev_observed(const struct netdev *netdev);
  * OBSERVED. */
 void netdev_apply(struct netdev *netdev, const struct step *step, step_done done, void *context);
 
+/* Read afresh by one bounded exchange. */
+int netdev_statistics(struct netdev *netdev, const char *name, struct link_statistics *ret_statistics, struct error *err);
+/* The addresses that the host's neighbour tables know for a MAC, link-local ones last. The caller frees the array. */
+int netdev_neighbours(struct netdev *netdev, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count, struct error *err);
+
 /* Asks the kernel afresh whether OBSERVED is what a dump says: for tests. Gives the number of differences, the first of them
  * in err; -errno when it can't be asked. */
 int netdev_compare_with_dump(struct netdev *netdev, struct error *err);

@@ -36,6 +36,9 @@ struct reconcile_files {
     size_t (*read_vms)(void *context, struct vm ***ret_vms, struct problems *problems);
     int (*write_vm)(void *context, const char *name, const char *text, struct error *err);
     int (*remove_vm)(void *context, const char *name, struct error *err);
+    /* Changes one NIC's section of a VM's file, and nothing else in it: writes all that `nic` states, or (nic NULL) removes the section.
+     * Gives the VM as the file has it now; the caller's. */
+    int (*write_nic)(void *context, const char *vm, const char *name, const struct nic *nic, struct vm **ret_vm, struct error *err);
 };
 
 struct reconcile_event { /* what `trestle events` shows */
@@ -92,14 +95,25 @@ size_t reconcile_vm_list(const struct reconciler *reconciler, struct reconcile_v
 int reconcile_vm_define(struct reconciler *reconciler, struct vm *vm, const char *text, struct error *err);
 int reconcile_vm_undefine(struct reconciler *reconciler, const char *name, struct error *err);
 
+/* A transient VM: starts it at once; it is forgotten when it ends. Takes vm. */
+void reconcile_vm_create(struct reconciler *reconciler, struct vm *vm, reconcile_done done, void *context);
+
 enum reconcile_power { POWER_START, POWER_DESTROY, POWER_SHUTDOWN, POWER_SUSPEND, POWER_RESUME, POWER_RESET };
 void reconcile_vm_power(struct reconciler *reconciler, const char *name, enum reconcile_power power, reconcile_done done, void *context);
 
-/* Plugs a NIC into a running VM. What is not stated (name, MAC, target) is made up here; *ret_name (VM_NAME_SIZE) gets the name
- * before done is called. */
-void reconcile_nic_attach(struct reconciler *reconciler, const char *vm, const struct nic *nic, char *ret_name, reconcile_done done,
-                          void *context);
+/* Where a change of a NIC is made. virsh's rules: live needs a running VM, config a defined one; both are done or none. */
+struct reconcile_scope {
+    bool live, config;
+};
+
+/* Plugs a NIC into a running VM, and (or) writes it into the VM's file. What is not stated (name, MAC, target) is made up here;
+ * *ret_name (VM_NAME_SIZE) gets the name before done is called. */
+void reconcile_nic_attach(struct reconciler *reconciler, const char *vm, const struct nic *nic, struct reconcile_scope scope,
+                          char *ret_name, reconcile_done done, void *context);
+/* Changes what `changes` states (its bits in `set`; name names the NIC). What can't change live is refused with virsh's words. */
+void reconcile_nic_update(struct reconciler *reconciler, const char *vm, const struct nic *changes, struct reconcile_scope scope,
+                          reconcile_done done, void *context);
 /* Takes it out: done when the guest has let go and TAP and port are gone, or with -ETIMEDOUT after `timeout` seconds; then the removal
  * completes by itself when the guest answers. */
-void reconcile_nic_detach(struct reconciler *reconciler, const char *vm, const char *nic, double timeout, reconcile_done done,
-                          void *context);
+void reconcile_nic_detach(struct reconciler *reconciler, const char *vm, const char *nic, struct reconcile_scope scope, double timeout,
+                          reconcile_done done, void *context);

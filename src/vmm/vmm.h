@@ -53,6 +53,10 @@ enum vm_accel vmm_choose_accel(const struct vmm *vmm, const struct vm *vm, const
 typedef void (*vmm_answer)(void *context, const json_t *value, const struct error *err);
 void vmm_command(struct vmm *vmm, const char *vm, const char *command, json_t *arguments, vmm_answer answer, void *context);
 
+/* The same to the guest agent (qemu-guest-agent, by the virtio-serial port org.qemu.guest_agent.0): -ENXIO when none listens in the
+ * guest, -ETIMEDOUT when it doesn't answer within 3 s. */
+void vmm_agent(struct vmm *vmm, const char *vm, const char *command, json_t *arguments, vmm_answer answer, void *context);
+
 /* A connection to the serial console (non-blocking, the caller's); one client at a time: -EBUSY. */
 int vmm_console(struct vmm *vmm, const char *vm, int *ret_fd, struct error *err);
 
