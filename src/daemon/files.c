@@ -250,6 +250,32 @@ static int files_remove_vm(void *context, const char *name, struct error *err)
     return file_remove(path, err);
 }
 
+static int files_write_nic(void *context, const char *vm, const char *name, const struct nic *nic, struct vm **ret_vm, struct error *err)
+{
+    const struct files *files = context;
+    CLEANUP(freep) char *path = memory_format("%s/%s.vm", files->settings->vm_directory, vm);
+    CLEANUP(freep) char *before = NULL;
+    CLEANUP(freep) char *after = NULL;
+    struct problems problems = {0};
+    int result = file_read(AT_FDCWD, path, FILE_LIMIT, &before, NULL, err);
+
+    if (result == 0)
+        result = config_vm_write_nic(before, name, nic, &after, err);
+    if (result < 0)
+        return result;
+    *ret_vm = config_vm(path, after, &problems);
+    if (!*ret_vm)
+        result = error_set(err, EINVAL, "%s: would have errors then: %s", path, problems.count ? problems.items[0].text : "?");
+    problems_clear(&problems);
+    if (result == 0)
+        result = file_write(path, after, strlen(after), 0644, true, err);
+    if (result < 0) {
+        vm_free(*ret_vm);
+        *ret_vm = NULL;
+    }
+    return result;
+}
+
 void files_provide(struct files *files, struct reconcile_files *ret_provider)
 {
     *ret_provider = (struct reconcile_files){
@@ -260,5 +286,6 @@ void files_provide(struct files *files, struct reconcile_files *ret_provider)
         .read_vms = files_read_vms,
         .write_vm = files_write_vm,
         .remove_vm = files_remove_vm,
+        .write_nic = files_write_nic,
     };
 }

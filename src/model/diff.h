@@ -13,6 +13,9 @@ void network_diff(const struct network *wanted, const struct network *previous, 
 /* wanted->state is the power state asked for; observed is NULL for a VM that is off. Compares NICs by name. */
 void vm_diff(const struct vm *wanted, const struct vm *observed, const struct network *network, struct plan *plan);
 
+/* The TAP of a plugged NIC was deleted by somebody: how it comes back, on the descriptors that agent and QEMU hold still. */
+void nic_plan_remake(const struct vm *vm, const struct nic *nic, const struct network *network, struct plan *plan);
+
 /* Which of the fields that `wanted` states are otherwise in `observed`. */
 uint64_t interface_changed_fields(const struct interface *wanted, const struct interface *observed);
 

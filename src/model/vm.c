@@ -29,39 +29,6 @@ struct vm *vm_new(const char *name)
     return vm;
 }
 
-void nic_copy(const struct nic *nic, struct nic *ret_copy)
-{
-    *ret_copy = *nic;
-    ret_copy->trunk = memory_string(nic->trunk);
-    ret_copy->vhost_reason = memory_string(nic->vhost_reason);
-}
-
-void nic_clear(struct nic *nic)
-{
-    free(nic->trunk);
-    free(nic->vhost_reason);
-    *nic = (struct nic){0};
-}
-
-struct nic *nic_new_copy(const struct nic *nic)
-{
-    struct nic *copy;
-
-    if (!nic)
-        return NULL;
-    copy = NEW(struct nic);
-    nic_copy(nic, copy);
-    return copy;
-}
-
-void nic_free(struct nic *nic)
-{
-    if (!nic)
-        return;
-    nic_clear(nic);
-    free(nic);
-}
-
 static void disk_copy(const struct disk *disk, struct disk *ret_copy)
 {
     *ret_copy = *disk;
@@ -174,40 +141,6 @@ struct disk *vm_find_disk(const struct vm *vm, const char *name)
         if (text_equal(vm->disks[i].name, name))
             return &vm->disks[i];
     return NULL;
-}
-
-bool nic_mac_is_unset(const struct nic *nic)
-{
-    static const uint8_t zero[6];
-
-    return memcmp(nic->mac, zero, sizeof(zero)) == 0;
-}
-
-/* VM-NIC where it fits into an interface's name; else its first 10 characters, '-', and four digits of the whole's hash, so
- * that two long names with one beginning stay two. */
-static void nic_make_target(struct nic *nic, const char *vm_name)
-{
-    char whole[2 * VM_NAME_SIZE];
-    int length = snprintf(whole, sizeof(whole), "%s-%s", vm_name, nic->name);
-
-    if ((size_t)length < sizeof(nic->target))
-        text_copy(nic->target, sizeof(nic->target), whole);
-    else
-        snprintf(nic->target, sizeof(nic->target), "%.10s-%04x", whole, (unsigned)(text_hash(whole) & 0xffff));
-}
-
-void nic_complete(struct nic *nic, const char *vm_name, uint32_t random)
-{
-    if (nic_mac_is_unset(nic)) {
-        nic->mac[0] = 0x52; /* QEMU's and KVM's own range, locally administered */
-        nic->mac[1] = 0x54;
-        nic->mac[2] = 0x00;
-        nic->mac[3] = (uint8_t)(random >> 16);
-        nic->mac[4] = (uint8_t)(random >> 8);
-        nic->mac[5] = (uint8_t)random;
-    }
-    if (!nic->target[0])
-        nic_make_target(nic, vm_name);
 }
 
 void vm_free_nic_name(const struct vm *vm, char ret_name[VM_NAME_SIZE])

@@ -127,6 +127,10 @@ void nic_clear(struct nic *nic);
 struct nic *nic_new_copy(const struct nic *nic); /* NULL gives NULL */
 void nic_free(struct nic *nic);                  /* of nic_new_copy; NULL is fine */
 
+/* Takes over what `changes` states. live: what can't change under a running guest is refused with virsh's words, -EOPNOTSUPP. */
+struct error;
+int nic_change(struct nic *nic, const struct nic *changes, bool live, struct error *err);
+
 /* Fills what a NIC must have and nobody stated: MAC (52:54:00 and three bytes of `random`), target (VM-NIC, cut to 15
  * characters with a hash of the whole). */
 void nic_complete(struct nic *nic, const char *vm_name, uint32_t random);

@@ -7,6 +7,20 @@
 #include "base/text.h"
 #include "model/diff.h"
 
+/* The VLANs of a NIC; NULL when the NIC doesn't speak of them: then the bridge's default stands. */
+static struct port_vlans *wanted_vlans(const struct nic *nic)
+{
+    struct port_vlans *vlans;
+
+    if (!nic->vlan && !nic->trunk)
+        return NULL;
+    vlans = NEW(struct port_vlans);
+    vlans->pvid = (uint16_t)nic->vlan;
+    if (nic->trunk)
+        port_vlans_parse(nic->trunk, vlans); /* checked when it was read */
+    return vlans;
+}
+
 struct interface *nic_wanted_link(const struct nic *nic, const struct network *observed)
 {
     struct interface *link = interface_new(nic->target);
@@ -14,12 +28,36 @@ struct interface *nic_wanted_link(const struct nic *nic, const struct network *o
 
     link->kind = INTERFACE_TAP;
     link->up = true;
-    text_copy(link->master, sizeof(link->master), nic->bridge);
-    link->set = FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MASTER);
+    link->inbound = nic->inbound;
+    link->outbound = nic->outbound;
+    link->set = FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_INBOUND) | FIELD_BIT(FIELD_OUTBOUND);
     link->mtu = nic->mtu ? nic->mtu : bridge ? bridge->mtu : 0;
     if (link->mtu)
         link->set |= FIELD_BIT(FIELD_MTU);
+    if (nic->type != NIC_BRIDGE)
+        return link;
+    text_copy(link->master, sizeof(link->master), nic->bridge);
+    link->port.isolated = nic->isolated;
+    link->vlans = wanted_vlans(nic);
+    link->set |= FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_PORT_ISOLATED);
+    if (link->vlans)
+        link->set |= FIELD_BIT(FIELD_PORT_VLANS);
     return link;
+}
+
+/* What a link that was just made has by itself need not be set: each saves a message. */
+static uint64_t fields_of_new_link(const struct interface *link)
+{
+    static const struct rate none;
+    uint64_t fields = link->set;
+
+    if (!link->port.isolated)
+        fields &= ~FIELD_BIT(FIELD_PORT_ISOLATED);
+    if (rate_same(&link->inbound, &none))
+        fields &= ~FIELD_BIT(FIELD_INBOUND);
+    if (rate_same(&link->outbound, &none))
+        fields &= ~FIELD_BIT(FIELD_OUTBOUND);
+    return fields;
 }
 
 static struct step *add_nic_step(struct plan *plan, enum step_op op, const struct vm *vm, const struct nic *nic, const char *text)
@@ -48,14 +86,21 @@ static struct step *add_vm_step(struct plan *plan, enum step_op op, const struct
     return step;
 }
 
-/* A TAP of the agent's own, except where somebody else made it (ethernet) or none is needed (user). */
 static bool has_tap(const struct nic *nic)
 {
-    return nic->type == NIC_BRIDGE;
+    return nic->type != NIC_USER;
 }
 
-/* One message sets MAC, MTU, master and up. The TAP's own MAC is the guest's with fe: in front: it must differ from the guest's,
- * and be high, so that no bridge takes it for its lowest port's. */
+/* The TAP's own MAC is the guest's with fe: in front: it must differ from the guest's, and be high, so that no bridge takes it for
+ * its lowest port's. */
+static void set_tap_mac(struct interface *link, const struct nic *nic)
+{
+    memcpy(link->mac, nic->mac, sizeof(link->mac));
+    link->mac[0] = 0xfe;
+    link->set |= FIELD_BIT(FIELD_MAC);
+}
+
+/* One message sets MAC, MTU, master and up. */
 static void plan_tap(struct plan *plan, const struct vm *vm, const struct nic *nic, const struct network *network)
 {
     char line[128];
@@ -65,14 +110,30 @@ static void plan_tap(struct plan *plan, const struct vm *vm, const struct nic *n
         return;
     snprintf(line, sizeof(line), "open TAP %s", nic->target);
     add_nic_step(plan, STEP_TAP_OPEN, vm, nic, line);
+    if (nic->type == NIC_ETHERNET)
+        return; /* somebody else made it, and looks after it */
     snprintf(line, sizeof(line), "add %s to %s, bring it up", nic->target, nic->bridge);
     step = add_nic_step(plan, STEP_LINK_SET, vm, nic, line);
     text_copy(step->needs, sizeof(step->needs), nic->bridge);
     step->to = nic_wanted_link(nic, network);
-    memcpy(step->to->mac, nic->mac, sizeof(step->to->mac));
-    step->to->mac[0] = 0xfe;
-    step->to->set |= FIELD_BIT(FIELD_MAC);
-    step->fields = step->to->set;
+    set_tap_mac(step->to, nic);
+    step->fields = fields_of_new_link(step->to);
+}
+
+void nic_plan_remake(const struct vm *vm, const struct nic *nic, const struct network *network, struct plan *plan)
+{
+    char line[160];
+    struct step *step;
+
+    snprintf(line, sizeof(line), "make TAP %s again: somebody deleted it", nic->target);
+    add_nic_step(plan, STEP_TAP_REMAKE, vm, nic, line);
+    snprintf(line, sizeof(line), "add %s to %s, bring it up", nic->target, nic->bridge);
+    step = add_nic_step(plan, STEP_LINK_SET, vm, nic, line);
+    step->to = nic_wanted_link(nic, network);
+    if (!network_find(network, nic->bridge))
+        step->to->set &= ~(FIELD_BIT(FIELD_MASTER) | FIELD_PORT_ALL); /* that follows when the bridge is back */
+    set_tap_mac(step->to, nic);
+    step->fields = fields_of_new_link(step->to);
 }
 
 static void plan_attach(struct plan *plan, const struct vm *vm, const struct nic *nic, const struct network *network)
@@ -98,6 +159,81 @@ static void plan_detach(struct plan *plan, const struct vm *vm, const struct nic
             add_nic_step(plan, STEP_TAP_CLOSE, vm, nic, "close its TAP");
         add_nic_step(plan, STEP_NIC_FORGET, vm, nic, "forget it");
     }
+}
+
+/* -- changes of a plugged NIC -------------------------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return text_equal(a && *a ? a : NULL, b && *b ? b : NULL);
+}
+
+static bool same_port(const struct nic *a, const struct nic *b)
+{
+    return text_equal(a->bridge, b->bridge) && a->vlan == b->vlan && same_text(a->trunk, b->trunk) && a->isolated == b->isolated
+           && a->mtu == b->mtu && rate_same(&a->inbound, &b->inbound) && rate_same(&a->outbound, &b->outbound);
+}
+
+/* A NIC that spoke of VLANs and doesn't any more gets the kernel's default back. */
+static void default_vlans(struct interface *link, const struct interface *now)
+{
+    if (interface_has(link, FIELD_PORT_VLANS) || !now->vlans)
+        return;
+    link->vlans = NEW(struct port_vlans);
+    link->vlans->pvid = 1;
+    link->set |= FIELD_BIT(FIELD_PORT_VLANS);
+}
+
+/* From one bridge to another in one message: the guest sees no change of its link. Port options and VLANs belong to the membership, so
+ * they are set anew with it. */
+static void plan_port_change(struct plan *plan, const struct vm *vm, const struct nic *wanted, const struct nic *observed,
+                             const struct network *network)
+{
+    const struct interface *now = network_find(network, observed->target);
+    bool moves = !text_equal(wanted->bridge, observed->bridge);
+    struct interface *link;
+    char line[160];
+    struct step *step;
+
+    if (!now || wanted->type != NIC_BRIDGE)
+        return;
+    link = nic_wanted_link(wanted, network);
+    if (!same_text(wanted->trunk, observed->trunk) || wanted->vlan != observed->vlan)
+        default_vlans(link, now);
+    if (moves)
+        snprintf(line, sizeof(line), "move %s from %s to %s", wanted->target, observed->bridge, wanted->bridge);
+    else
+        snprintf(line, sizeof(line), "change the port %s", wanted->target);
+    step = add_nic_step(plan, STEP_LINK_SET, vm, wanted, line);
+    step->from = interface_copy(now);
+    step->to = link;
+    step->fields = interface_changed_fields(link, now);
+    if (moves)
+        step->fields |= fields_of_new_link(link) & (FIELD_PORT_ALL | FIELD_BIT(FIELD_MASTER));
+    text_copy(step->needs, sizeof(step->needs), wanted->bridge);
+    if (moves)
+        add_nic_step(plan, STEP_NIC_ANNOUNCE, vm, wanted, "announce it to the new switch");
+}
+
+static struct step *add_change_step(struct plan *plan, enum step_op op, const struct vm *vm, const struct nic *wanted,
+                                    const struct nic *observed, const char *text)
+{
+    struct step *step = add_nic_step(plan, op, vm, wanted, text);
+
+    step->before = nic_new_copy(observed);
+    return step;
+}
+
+static void plan_change(struct plan *plan, const struct vm *vm, const struct nic *wanted, const struct nic *observed,
+                        const struct network *network)
+{
+    if (observed->state != NIC_PLUGGED || (same_port(wanted, observed) && wanted->link == observed->link))
+        return;
+    if (!same_port(wanted, observed))
+        plan_port_change(plan, vm, wanted, observed, network);
+    if (wanted->link != observed->link)
+        add_change_step(plan, STEP_NIC_LINK, vm, wanted, observed, wanted->link ? "set its link up" : "set its link down");
+    add_change_step(plan, STEP_NIC_UPDATE, vm, wanted, observed, "write down the change");
 }
 
 static void plan_start(struct plan *plan, const struct vm *wanted, const struct network *network)
@@ -133,9 +269,14 @@ void vm_diff(const struct vm *wanted, const struct vm *observed, const struct ne
     for (size_t i = 0; i < observed->nic_count; i++)
         if (!vm_find_nic(wanted, observed->nics[i].name) || observed->nics[i].state == NIC_REMOVED)
             plan_detach(plan, observed, &observed->nics[i]);
-    for (size_t i = 0; i < wanted->nic_count; i++)
-        if (!vm_find_nic(observed, wanted->nics[i].name))
+    for (size_t i = 0; i < wanted->nic_count; i++) {
+        const struct nic *nic = vm_find_nic(observed, wanted->nics[i].name);
+
+        if (nic)
+            plan_change(plan, wanted, &wanted->nics[i], nic, network);
+        else
             plan_attach(plan, wanted, &wanted->nics[i], network);
+    }
     if (wanted->state == VM_RUNNING && (observed->state == VM_PAUSED || observed->state == VM_STARTING))
         add_vm_step(plan, STEP_VM_CONTINUE, wanted, "let it run");
     if (wanted->state == VM_PAUSED && observed->state == VM_RUNNING)

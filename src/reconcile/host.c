@@ -126,12 +126,27 @@ static void repair_ended(void *context, int result, const struct error *err, con
     host_schedule(reconciler, REPAIR_FIRST);
 }
 
+/* A VM's NIC must not stay mute because somebody ran "ip link delete" on its TAP. */
+void host_plan_lost_taps(struct reconciler *reconciler, struct plan *plan)
+{
+    for (size_t i = 0; i < reconciler->machine_count; i++) {
+        const struct machine *machine = reconciler->machines[i];
+        const struct vm *vm = machine->queue.running ? NULL : machine_observed(reconciler, machine);
+
+        for (size_t j = 0; vm && j < vm->nic_count; j++)
+            if (vm->nics[j].type == NIC_BRIDGE && vm->nics[j].state == NIC_PLUGGED
+                && !network_find(host_observed(reconciler), vm->nics[j].target))
+                nic_plan_remake(vm, &vm->nics[j], host_observed(reconciler), plan);
+    }
+}
+
 static void repair_begin(struct reconciler *reconciler, struct request *request)
 {
     struct network wanted = {0}, previous = {0};
     struct plan plan = {.name = memory_string("repair")};
     double next;
 
+    host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, true, &wanted);
     network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
     remember_troubles(reconciler, &request->problems);
@@ -290,6 +305,7 @@ static void start_begin(struct reconciler *reconciler, struct request *request)
     if (reconciler->files.commit_applied(reconciler->files.context, &err) < 0)
         log_warning("start: %s", err.text);
     machine_adopt_all(reconciler);
+    host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, false, &wanted);
     network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
     remember_troubles(reconciler, &request->problems);

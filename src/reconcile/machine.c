@@ -62,6 +62,7 @@ void machine_free(struct reconciler *reconciler, struct machine *machine)
         waiter_finish(&machine->waiters, -err.code, &err);
     queue_clear(&machine->queue, reconciler);
     vm_free(machine->defined);
+    vm_free(machine->transient);
     vm_free(machine->wanted);
     free(machine->last_reason);
     free(machine);

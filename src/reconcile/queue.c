@@ -20,6 +20,7 @@ static void request_free(struct request *request)
 {
     free(request->name);
     nic_clear(&request->nic);
+    nic_free(request->config_before);
     vm_free(request->provisional);
     network_clear(&request->wanted);
     problems_clear(&request->problems);

@@ -94,6 +94,7 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     struct network files = {0}, with_taps = {0};
 
     reconciler->files.read_network(reconciler->files.context, &files, problems);
+    host_plan_lost_taps(reconciler, ret_plan);
     host_wanted(reconciler, false, &with_taps);
     for (size_t i = 0; i < with_taps.count; i++)
         if (!with_taps.items[i]->file && !network_find(&files, with_taps.items[i]->name))
@@ -127,6 +128,11 @@ bool reconcile_repairs(const struct reconciler *reconciler)
 const char *reconcile_busy(const struct reconciler *reconciler)
 {
     return reconciler->queue.running ? reconciler->queue.running->name : NULL;
+}
+
+const char *reconcile_warnings(const struct reconciler *reconciler)
+{
+    return reconciler->providers.host_warning ? reconciler->providers.host_warning(reconciler->providers.filter) : NULL;
 }
 
 const char *reconcile_troubles(const struct reconciler *reconciler)

@@ -21,6 +21,8 @@ struct reconcile_providers {
     const struct vm *(*vm_observed)(void *vmm, const char *name);
     size_t (*vm_list)(void *vmm, const struct vm ***ret_vms);
     void (*vm_apply)(void *vmm, const struct step *step, step_done done, void *context);
+    void *filter;
+    const char *(*host_warning)(void *filter); /* asked when it is to be shown; NULL, and gives NULL when there is none */
 };
 
 /* The files, as WANTED. The applied copy lies in STATE_DIR. */
@@ -80,6 +82,8 @@ bool reconcile_repairs(const struct reconciler *reconciler);
 const char *reconcile_busy(const struct reconciler *reconciler);
 /* What went wrong last at start-up or in repair and stands still; NULL when nothing. One line each, separated by newlines. */
 const char *reconcile_troubles(const struct reconciler *reconciler);
+/* What of the host's own setting-up will eat the packets of bridged VMs, and what to do; NULL when nothing. One line each. */
+const char *reconcile_warnings(const struct reconciler *reconciler);
 
 /* VMs. A VM is defined (by its file), running, or both. */
 struct reconcile_vm {

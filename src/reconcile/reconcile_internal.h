@@ -31,6 +31,9 @@ struct request {
     enum reconcile_power power;
     struct nic nic;
     char *ret_name;
+    struct reconcile_scope scope;
+    struct nic *config_before; /* as the VM's file had it; NULL = not */
+    bool config_changed;
     double timeout;
     struct vm *provisional; /* WANTED until the plan succeeded */
     /* of network requests */
@@ -74,6 +77,7 @@ struct machine {
     char *last_reason;
     struct queue queue;
     bool tidy_queued;
+    struct vm *transient; /* created without a file: forgotten when it ends; NULL */
     struct detach_waiter *waiters;
 };
 
@@ -109,6 +113,7 @@ void event_emit(struct reconciler *reconciler, const char *type, const char *obj
 const struct network *host_observed(const struct reconciler *reconciler);
 /* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */
 void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted);
+void host_plan_lost_taps(struct reconciler *reconciler, struct plan *plan);
 void host_schedule(struct reconciler *reconciler, double after);
 void host_pass(struct ev_loop *loop, ev_timer *timer, int events);
 
@@ -123,3 +128,21 @@ void machine_tidy(struct reconciler *reconciler, struct machine *machine);
 void machine_adopt_all(struct reconciler *reconciler);
 /* Tells those who wait for NICs that are gone by now. */
 void machine_check_waiters(struct reconciler *reconciler, struct machine *machine);
+
+/* definition.c */
+int machine_no_such(const char *name, struct error *err);
+
+/* machine_request.c */
+/* A request for the VM's queue; NULL for a VM that does not exist: then the requester will be told. */
+struct request *machine_request_new(struct reconciler *reconciler, const char *vm, const char *what, reconcile_done done, void *context);
+/* The ends of a request that runs: refused before it began; or its plan (context: the request) has ended, and if it succeeded, what was
+ * provisional is WANTED from now on. */
+void machine_request_refuse(struct reconciler *reconciler, struct request *request, const struct error *err);
+void machine_request_plan_ended(void *context, int result, const struct error *err, const struct plan *plan);
+void machine_request_end(struct reconciler *reconciler, struct machine *machine, int result, const struct error *err,
+                         const struct plan *plan);
+/* Checks that the VM runs, and begins the provisional WANTED. */
+int machine_request_needs_running(struct reconciler *reconciler, struct request *request, struct error *err);
+int machine_request_check_bridge(struct reconciler *reconciler, const struct nic *nic, struct error *err);
+/* Can this NIC be plugged: is its bridge there, are MAC and target free? */
+int machine_request_check_nic(struct reconciler *reconciler, const char *vm, const struct nic *nic, struct error *err);

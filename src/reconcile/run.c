@@ -55,7 +55,7 @@ static void begin_step(struct run *run, const struct step *step, step_done done)
     log_debug("%s: %s: %s", run->plan.name, step->object, step->text);
     if (step->op <= STEP_ROUTE_DELETE)
         providers->network_apply(providers->netdev, step, done, run);
-    else if (step->op <= STEP_TAP_CLOSE)
+    else if (step->op <= STEP_TAP_REMAKE)
         providers->tap_apply(providers->tap, step, done, run);
     else
         providers->vm_apply(providers->vmm, step, done, run);
