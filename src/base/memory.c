@@ -42,10 +42,7 @@ char *memory_string(const char *text)
 
 void *memory_copy(const void *data, size_t size)
 {
-    void *copy = memory_new(size);
-    if (size)
-        memcpy(copy, data, size);
-    return copy;
+    return data ? memcpy(memory_new(size), data, size) : NULL;
 }
 
 char *memory_format_list(const char *format, va_list arguments)

@@ -29,7 +29,7 @@ struct interface *interface_copy(const struct interface *interface)
     struct interface *copy = memory_copy(interface, sizeof(*interface));
 
     copy->addresses = memory_copy(interface->addresses, interface->address_count * sizeof(*interface->addresses));
-    copy->vlans = memory_copy(interface->vlans, interface->vlans ? sizeof(*interface->vlans) : 0);
+    copy->vlans = memory_copy(interface->vlans, sizeof(*interface->vlans));
     copy->routes = memory_copy(interface->routes, interface->route_count * sizeof(*interface->routes));
     copy->file = memory_string(interface->file);
     return copy;

@@ -93,6 +93,7 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->op = (enum step_op)inverse;
     ret_inverse->object = memory_string(step->object);
     ret_inverse->wait = true;
+    ret_inverse->chain = NULL;
     ret_inverse->text = memory_format("take back: %s", step->text);
     ret_inverse->from = step->to ? interface_copy(step->to) : NULL;
     ret_inverse->to = step->from ? interface_copy(step->from) : NULL;

@@ -47,6 +47,8 @@ struct step {
     char needs[INTERFACE_NAME_SIZE];     /* another interface that must be there: the master; "" = none */
     struct interface *from, *to;         /* owned; NULL where the op has none */
     uint64_t fields;
+    int *chain; /* borrowed; shared by the network steps of a plan that is all or nothing: the provider sets it to 1 when one fails, and
+                 * ends those behind it with -ECANCELED, untried; NULL = stands alone */
     bool wait; /* STEP_TAP_CLOSE: done means that the kernel is through with it, not that it was asked */
     struct address address;
     struct route route;

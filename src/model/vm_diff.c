@@ -70,7 +70,7 @@ static struct step *add_nic_step(struct plan *plan, enum step_op op, const struc
     text_copy(step->vm_name, sizeof(step->vm_name), vm->name);
     step->nic = NEW(struct nic);
     nic_copy(nic, step->nic);
-    if (op == STEP_TAP_OPEN || op == STEP_TAP_CLOSE || op == STEP_LINK_SET)
+    if (op == STEP_LINK_SET || (op >= STEP_TAP_OPEN && op <= STEP_TAP_REMAKE))
         text_copy(step->interface, sizeof(step->interface), nic->target);
     return step;
 }

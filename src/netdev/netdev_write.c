@@ -165,13 +165,10 @@ static void clean_up(struct netdev_request *request, size_t at)
     }
 }
 
-static void run(struct job *job)
+static void send_all(struct netdev_request *request)
 {
-    struct netdev_request *request = (struct netdev_request *)job;
     bool busy = false;
 
-    if (request->error.code)
-        return;
     for (size_t i = 0; i < request->count; i++) {
         struct netdev_message *message = &request->messages[i];
         int code;
@@ -187,6 +184,20 @@ static void run(struct job *job)
             return;
         }
     }
+}
+
+/* The chain belongs to the worker alone while its steps are on the way: they are taken one after the other. */
+static void run(struct job *job)
+{
+    struct netdev_request *request = (struct netdev_request *)job;
+    int *chain = request->step->chain;
+
+    if (chain && *chain && !request->error.code)
+        error_set(&request->error, ECANCELED, "%s: a step before it failed", request->step->interface);
+    if (!request->error.code)
+        send_all(request);
+    if (chain && request->error.code)
+        *chain = 1;
 }
 
 /* -- back on the loop -------------------------------------------------------------------------------------------------------- */

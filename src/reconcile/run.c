@@ -1,4 +1,6 @@
-/* Runs a plan. A step goes to the provider that its kind names; the next begins when the provider says that it is done. */
+/* Runs a plan. A step goes to the provider that its kind names. Steps of an all-or-nothing plan that go to the kernel's network are
+ * handed over several at a time: their provider takes them in order, and none behind one that failed (step->chain), so that only the
+ * hand-over is saved. All others begin when the one before is done. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,11 +8,23 @@
 #include "base/memory.h"
 #include "reconcile/reconcile_internal.h"
 
+#define WINDOW 64 /* steps handed over at a time */
+
+struct run;
+
+struct taken {
+    struct run *run;
+    size_t index;
+    bool done; /* and succeeded */
+};
+
 struct run {
     struct reconciler *reconciler;
     struct plan plan;
-    size_t position; /* of the step that is being taken; when undoing: that is being taken back */
-    bool undoing;
+    struct taken *taken; /* one per step */
+    size_t next;         /* step to begin; when undoing: behind the one to take back */
+    size_t in_flight;
+    int chain;           /* step->chain of all */
     struct step inverse;
     struct error first; /* failure; code 0 = none */
     char (*failed)[INTERFACE_NAME_SIZE]; /* interfaces that something could not be done to */
@@ -20,14 +34,13 @@ struct run {
     ev_timer start; /* so that done() never comes from within run_plan() */
 };
 
-static void run_next(struct run *run);
-
 static void run_end(struct run *run)
 {
     struct error first = run->first;
 
     run->done(run->context, -first.code, first.code ? &first : NULL, &run->plan);
     plan_clear(&run->plan);
+    free(run->taken);
     free(run->failed);
     free(run);
 }
@@ -48,53 +61,82 @@ static void remember_failed(struct run *run, const char *name)
     text_copy(run->failed[run->failed_count++], sizeof(*run->failed), name);
 }
 
-static void begin_step(struct run *run, const struct step *step, step_done done)
+static bool is_network(const struct step *step)
+{
+    return step->op <= STEP_ROUTE_DELETE;
+}
+
+static void begin_step(struct run *run, const struct step *step, step_done done, void *context)
 {
     const struct reconcile_providers *providers = &run->reconciler->providers;
 
     log_debug("%s: %s: %s", run->plan.name, step->object, step->text);
-    if (step->op <= STEP_ROUTE_DELETE)
-        providers->network_apply(providers->netdev, step, done, run);
+    if (is_network(step))
+        providers->network_apply(providers->netdev, step, done, context);
     else if (step->op <= STEP_TAP_REMAKE)
-        providers->tap_apply(providers->tap, step, done, run);
+        providers->tap_apply(providers->tap, step, done, context);
     else
-        providers->vm_apply(providers->vmm, step, done, run);
+        providers->vm_apply(providers->vmm, step, done, context);
+}
+
+static void go_on(struct run *run);
+
+static void note_failure(struct run *run, const struct step *step, const struct error *err)
+{
+    struct error failure = {0};
+
+    error_set(&failure, err->code, "%s: %s: %s", step->object, step->text, err->text);
+    if (!run->first.code)
+        run->first = failure;
+    if (!run->plan.all_or_nothing)
+        log_warning("%s: %s", run->plan.name, failure.text);
+    if (step->interface[0])
+        remember_failed(run, step->interface);
+}
+
+static void step_ended(void *context, int result, const struct error *err)
+{
+    struct taken *taken = context;
+    struct run *run = taken->run;
+
+    taken->done = result == 0;
+    if (result < 0 && result != -ECANCELED) /* that one was behind a failed one in the chain */
+        note_failure(run, &run->plan.steps[taken->index], err);
+    run->in_flight--;
+    go_on(run);
+}
+
+static bool may_begin(const struct run *run)
+{
+    if (run->plan.all_or_nothing && run->first.code)
+        return false;
+    if (run->in_flight == 0)
+        return true;
+    /* Whatever is in flight was begun behind a network step, or it is one. */
+    return run->plan.all_or_nothing && run->in_flight < WINDOW && is_network(&run->plan.steps[run->next])
+           && is_network(&run->plan.steps[run->next - 1]);
 }
 
 static void undo_next(struct run *run);
 
-static void step_ended(void *context, int result, const struct error *err)
+static void go_on(struct run *run)
 {
-    struct run *run = context;
-    const struct step *step = &run->plan.steps[run->position];
+    while (run->next < run->plan.count && may_begin(run)) {
+        struct taken *taken = &run->taken[run->next];
+        struct step *step = &run->plan.steps[run->next++];
 
-    if (result < 0) {
-        struct error failure = {0};
-
-        error_set(&failure, -result, "%s: %s: %s", step->object, step->text, err ? err->text : "failed");
-        if (!run->first.code)
-            run->first = failure;
-        if (run->plan.all_or_nothing) {
-            run->undoing = true;
-            undo_next(run);
-            return;
-        }
-        log_warning("%s: %s", run->plan.name, failure.text);
-        if (step->interface[0])
-            remember_failed(run, step->interface);
+        if (depends_on_failed(run, step))
+            continue;
+        step->chain = run->plan.all_or_nothing ? &run->chain : NULL;
+        run->in_flight++;
+        begin_step(run, step, step_ended, taken);
     }
-    run->position++;
-    run_next(run);
-}
-
-static void run_next(struct run *run)
-{
-    while (run->position < run->plan.count && depends_on_failed(run, &run->plan.steps[run->position]))
-        run->position++;
-    if (run->position == run->plan.count)
-        run_end(run);
+    if (run->in_flight)
+        return;
+    if (run->first.code && run->plan.all_or_nothing)
+        undo_next(run);
     else
-        begin_step(run, &run->plan.steps[run->position], step_ended);
+        run_end(run);
 }
 
 /* -- the way back ----------------------------------------------------------------------------------------------------------------- */
@@ -114,10 +156,10 @@ static void undo_ended(void *context, int result, const struct error *err)
 
 static void undo_next(struct run *run)
 {
-    while (run->position > 0) {
-        run->position--;
-        if (step_invert(&run->plan.steps[run->position], &run->inverse)) {
-            begin_step(run, &run->inverse, undo_ended);
+    while (run->next > 0) {
+        run->next--;
+        if (run->taken[run->next].done && step_invert(&run->plan.steps[run->next], &run->inverse)) {
+            begin_step(run, &run->inverse, undo_ended, run);
             return;
         }
     }
@@ -131,7 +173,7 @@ static void run_begin(struct ev_loop *loop, ev_timer *timer, int events)
     struct run *run = timer->data;
 
     (void)loop, (void)events;
-    run_next(run);
+    go_on(run);
 }
 
 void run_plan(struct reconciler *reconciler, struct plan *plan, run_done done, void *context)
@@ -141,6 +183,9 @@ void run_plan(struct reconciler *reconciler, struct plan *plan, run_done done, v
     run->reconciler = reconciler;
     run->plan = *plan;
     *plan = (struct plan){0};
+    run->taken = memory_new((run->plan.count + 1) * sizeof(*run->taken));
+    for (size_t i = 0; i < run->plan.count; i++)
+        run->taken[i] = (struct taken){.run = run, .index = i};
     run->done = done;
     run->context = context;
     ev_timer_init(&run->start, run_begin, 0., 0.);
