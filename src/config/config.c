@@ -227,6 +227,16 @@ char *config_vm_text(const struct vm *vm)
     return vmfile_text(vm);
 }
 
+int config_vm_write_nic(const char *text, const char *name, const struct nic *nic, char **ret_text, struct error *err)
+{
+    return vmedit_nic(text, name, nic, ret_text, err);
+}
+
+int config_vm_write_autostart(const char *text, bool autostart, char **ret_text, struct error *err)
+{
+    return vmedit_autostart(text, autostart, ret_text, err);
+}
+
 /* Appends the VMs of the files that have no errors. */
 static void read_vms(const struct config_files *files, struct vm ***vms, size_t *count, struct problems *problems)
 {

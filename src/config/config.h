@@ -54,6 +54,8 @@ char *config_vm_text(const struct vm *vm);
 /* A VM file's text with one NIC's section changed: all that `nic` states is written into it (at the end, when there is no such section),
  * or the section is removed (nic NULL). Comments, order and unknown keys of everything else stay. The caller frees the text. */
 int config_vm_write_nic(const char *text, const char *name, const struct nic *nic, char **ret_text, struct error *err);
+/* The same for Autostart= of [vm]. */
+int config_vm_write_autostart(const char *text, bool autostart, char **ret_text, struct error *err);
 
 /* `trestle check PATH…`: each a file (ifcfg-*, *.vm, trestle.conf) or a directory (CONFIG_DIR or one of network files). */
 void config_check_path(const char *path, struct problems *problems);

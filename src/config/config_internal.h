@@ -32,10 +32,12 @@ struct lexer_entry {
     char *key, *value;
     unsigned line, column;             /* of the key */
     unsigned value_line, value_column; /* of the value */
+    size_t start, value_start, value_end, end; /* INI: where in the text key, value and last line lie */
 };
 struct lexer_section {
     char *name; /* "nic net0"; NULL in a shell-style file */
     unsigned line, column;
+    size_t start, end; /* INI: of its header in the text */
     struct lexer_entry *entries;
     size_t count;
 };
@@ -86,9 +88,29 @@ void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, stru
  * that only ports name to `implicit`. */
 void check_network(struct ifcfg *files, size_t count, bool lone, struct network *implicit, struct problems *problems);
 
+/* edit.c: an INI text with one section changed. All places are those of the lexer, so that nothing else in the text moves. */
+struct edit_key {
+    const char *key;
+    char *value; /* as an option row formats it; NULL: the key is not to be there */
+    bool keep;   /* what is there says the same already */
+};
+/* Where the section is not there it is put at the text's end, under `name`. The caller frees the text. */
+char *edit_section(const char *text, const struct lexer_section *section, const char *name, const struct edit_key *keys,
+                   size_t count);
+/* next: the start of the section behind it, or the text's end. */
+char *edit_remove_section(const char *text, const struct lexer_section *section, size_t next);
+
 /* vmfile.c */
+/* The NIC's name of a section [nic NAME], or NULL when it is of another kind. */
+const char *vmfile_nic_name(const struct lexer_section *section);
+/* The row's value as a file has it; NULL when it is not stated or there is nothing to write. */
+char *vmfile_value(const struct option *row, const void *object);
 struct vm *vmfile_read(const char *path, const char *text, size_t size, struct problems *problems);
 char *vmfile_text(const struct vm *vm);
+
+/* vmedit.c: a VM file's text with a part of it changed; what comes out is read back before it is given. */
+int vmedit_nic(const char *text, const char *name, const struct nic *nic, char **ret_text, struct error *err);
+int vmedit_autostart(const char *text, bool autostart, char **ret_text, struct error *err);
 
 /* settings.c: the text of trestle.conf into settings that hold their defaults. */
 void settings_parse(const char *path, const char *text, size_t size, struct settings *settings, struct problems *problems);

@@ -11,7 +11,7 @@
 #define DEVICE_MARK "\001"
 
 struct lexer {
-    const char *at, *end;
+    const char *text, *at, *end;
     unsigned line, column;
     struct lexer_file *file;
     struct complaints *complaints;
@@ -377,7 +377,7 @@ static struct lexer lexer_on(const char *text, size_t size, struct lexer_file *f
     static const char mark[] = "\xef\xbb\xbf"; /* editors of other systems put it before UTF-8 */
     size_t skip = size >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
     return (struct lexer){
-        .at = text + skip, .end = text + size, .line = 1, .column = 1, .file = file, .complaints = complaints};
+        .text = text, .at = text + skip, .end = text + size, .line = 1, .column = 1, .file = file, .complaints = complaints};
 }
 
 void lexer_read_shell(const char *text, size_t size, struct lexer_file *ret_file, struct complaints *complaints)
@@ -418,10 +418,12 @@ static void read_header(struct lexer *lexer)
         complain(lexer->complaints, false, lexer->line, lexer->column, "nothing but a comment may follow the section's name");
     skip_line(lexer);
     start_section(lexer, text_take(&name), start.line, start.column);
+    last_section(lexer)->start = (size_t)(start.at - lexer->text);
+    last_section(lexer)->end = (size_t)(lexer->at - lexer->text);
 }
 
-/* A value that begins with a double quote: up to its end; \" and \\ are the characters. */
-static void read_quoted_ini(struct lexer *lexer, struct text *value)
+/* A value that begins with a double quote: up to its end; \" and \\ are the characters. Gives where in the text it ends. */
+static size_t read_quoted_ini(struct lexer *lexer, struct text *value)
 {
     struct lexer start = *lexer;
     take(lexer);
@@ -432,21 +434,24 @@ static void read_quoted_ini(struct lexer *lexer, struct text *value)
     }
     if (peek(lexer) != '"') {
         complain(lexer->complaints, false, start.line, start.column, "the quote \" that opens here is not closed on its line");
-        return;
+        return (size_t)(lexer->at - lexer->text);
     }
     take(lexer);
+    size_t end = (size_t)(lexer->at - lexer->text);
     bool blank = is_blank(peek(lexer));
     skip_blanks(lexer);
     if (peek(lexer) >= 0 && peek(lexer) != '\n' && !(blank && peek(lexer) == '#'))
         complain(lexer->complaints, false, lexer->line, lexer->column, "nothing but a comment may follow the closing quote");
     skip_line(lexer);
+    return end;
 }
 
 /* Any other value: up to the end of the line or " #"; quotes within it stay, and a # between them is no comment. */
-static void read_plain_ini(struct lexer *lexer, struct text *value)
+static size_t read_plain_ini(struct lexer *lexer, struct text *value)
 {
     struct lexer quote = *lexer;
     bool quoted = false;
+    size_t end = (size_t)(lexer->at - lexer->text);
     for (int c, before = lexer->at[-1]; (c = peek(lexer)) >= 0 && c != '\n'; before = c) {
         if (c == '#' && !quoted && is_blank(before))
             break;
@@ -461,12 +466,15 @@ static void read_plain_ini(struct lexer *lexer, struct text *value)
         } else {
             add_taken(lexer, value);
         }
+        if (!is_blank(c)) /* blanks behind it are no part of it */
+            end = (size_t)(lexer->at - lexer->text);
     }
     if (quoted)
         complain(lexer->complaints, false, quote.line, quote.column, "the quote \" that opens here is not closed on its line");
     skip_line(lexer);
     while (value->length && is_blank(value->data[value->length - 1]))
         value->data[--value->length] = '\0';
+    return end;
 }
 
 static void read_pair(struct lexer *lexer)
@@ -489,12 +497,12 @@ static void read_pair(struct lexer *lexer)
     struct lexer_entry places = {.line = start.line,
                                  .column = start.column,
                                  .value_line = lexer->line,
-                                 .value_column = lexer->column};
+                                 .value_column = lexer->column,
+                                 .start = (size_t)(start.at - lexer->text),
+                                 .value_start = (size_t)(lexer->at - lexer->text)};
     struct text value = {0};
-    if (peek(lexer) == '"')
-        read_quoted_ini(lexer, &value);
-    else
-        read_plain_ini(lexer, &value);
+    places.value_end = (peek(lexer) == '"' ? read_quoted_ini : read_plain_ini)(lexer, &value);
+    places.end = (size_t)(lexer->at - lexer->text);
     if (!last_section(lexer)) {
         complain(lexer->complaints, false, start.line, start.column, "stands before the first [section]");
         text_clear(&value);

@@ -72,28 +72,6 @@ static void check_vnc(struct reader *reader, const struct lexer_section *section
         complain_value(reader, entry, "HOST:NUMBER like 127.0.0.1:1, unix:/PATH, or none");
 }
 
-/* "10,20-29": each from 1 to 4094. */
-static bool is_vlan_list(const char *list)
-{
-    for (;; list++) {
-        char word[sizeof("4094-4094")];
-        size_t length = strcspn(list, ",");
-        int64_t from, to;
-        if (length >= sizeof(word))
-            return false;
-        memcpy(word, list, length);
-        word[length] = '\0';
-        char *dash = strchr(word, '-');
-        if (dash)
-            *dash = '\0';
-        if (text_number(word, 1, 4094, &from) < 0 || (dash && text_number(dash + 1, from, 4094, &to) < 0))
-            return false;
-        list += length;
-        if (!*list)
-            return true;
-    }
-}
-
 /* QEMU wants sockets × cores × threads to be maxcpus; what isn't stated follows from the rest. */
 static void check_topology(struct reader *reader, const struct lexer_section *section)
 {
@@ -166,13 +144,11 @@ static void check_bridge(struct reader *reader, const struct lexer_section *sect
 static void read_nic(struct reader *reader, const struct lexer_section *section, const char *name)
 {
     struct nic *nic = vm_add_nic(reader->vm, name);
-    const struct lexer_entry *trunk = lexer_find(section, "Trunk"), *queues = lexer_find(section, "Queues");
+    const struct lexer_entry *queues = lexer_find(section, "Queues");
     nic->line = section->line;
     nic->config = true;
     section_read(section, OPTION_NIC, NULL, nic, &reader->complaints);
     check_bridge(reader, section, nic);
-    if (trunk && !is_vlan_list(trunk->value))
-        complain_value(reader, trunk, "VLANs from 1 to 4094 like 10,20-29");
     if (queues && nic->queues > 1 && nic->model != NIC_VIRTIO)
         complain(&reader->complaints, false, queues->value_line, queues->value_column, "Queues=%u wants Model=virtio, not %s",
                  nic->queues, nic_model_names[nic->model]);
@@ -185,6 +161,11 @@ static const char *name_behind(const char *section, const char *kind)
     if (strncmp(section, kind, length) != 0 || (section[length] && !strchr(" \t", section[length])))
         return NULL;
     return section + length + strspn(section + length, " \t");
+}
+
+const char *vmfile_nic_name(const struct lexer_section *section)
+{
+    return name_behind(section->name, "nic");
 }
 
 /* Names become QEMU's ids, which begin with a letter, and are one name space. */
@@ -295,14 +276,18 @@ struct vm *vmfile_read(const char *path, const char *text, size_t size, struct p
 
 /* Writing */
 
+char *vmfile_value(const struct option *row, const void *object)
+{
+    if (!option_is_set(row, object))
+        return NULL;
+    char *value = option_format(row, object);
+    return value || row->type != OPTION_RATE ? value : memory_string("0"); /* somebody stated that there is no limit */
+}
+
 static void write_rows(struct text *text, enum option_scope scope, const void *object)
 {
     for (const struct option *row = option_table; row < option_table + option_count; row++) {
-        if (row->scope != scope || !option_is_set(row, object))
-            continue;
-        CLEANUP(freep) char *value = option_format(row, object);
-        if (!value && row->type == OPTION_RATE)
-            value = memory_string("0"); /* somebody stated that there is no limit */
+        CLEANUP(freep) char *value = row->scope == scope ? vmfile_value(row, object) : NULL;
         if (!value)
             continue;
         CLEANUP(freep) char *quoted = lexer_quote_ini(value);

@@ -47,6 +47,25 @@ static json_t *routes_to_json(const struct interface *interface)
     return json;
 }
 
+static json_t *rate_to_json(const struct rate *rate)
+{
+    return json_pack("{s:I, s:I, s:I}", "average", (json_int_t)rate->average, "peak", (json_int_t)rate->peak, "burst",
+                     (json_int_t)rate->burst);
+}
+
+/* What is no option of a file of its own: a VM's NIC states it. */
+static void add_port(json_t *json, const struct interface *interface)
+{
+    if (interface_has(interface, FIELD_PORT_VLANS) && interface->vlans) {
+        CLEANUP(freep) char *text = port_vlans_text(interface->vlans);
+        set_text(json, "vlans", text);
+    }
+    if (interface_has(interface, FIELD_INBOUND) && interface->inbound.average)
+        json_object_set_new(json, "inbound", rate_to_json(&interface->inbound));
+    if (interface_has(interface, FIELD_OUTBOUND) && interface->outbound.average)
+        json_object_set_new(json, "outbound", rate_to_json(&interface->outbound));
+}
+
 json_t *interface_to_json(const struct interface *interface)
 {
     json_t *json = json_object();
@@ -62,6 +81,7 @@ json_t *interface_to_json(const struct interface *interface)
     json_object_set_new(json, "addresses", addresses_to_json(interface));
     if (interface_has(interface, FIELD_ROUTES))
         json_object_set_new(json, "routes", routes_to_json(interface));
+    add_port(json, interface);
     set_text(json, "owner", interface->owner == OWNER_TRESTLE ? "trestle" : "foreign");
     return json;
 }
@@ -196,6 +216,17 @@ int nic_from_json(const json_t *json, struct nic *ret_nic, struct error *err)
         nic_clear(&nic);
     else
         *ret_nic = nic;
+    return result;
+}
+
+int nic_changes_from_json(const json_t *json, struct nic *ret_changes, struct error *err)
+{
+    CLEANUP(document_freep) json_t *members = json_copy((json_t *)(uintptr_t)json);
+    json_object_del(members, "stated");
+    int result = nic_from_json(members, ret_changes, err);
+    for (const struct option *row = option_table; row < option_table + option_count && result == 0; row++)
+        if (row->scope == OPTION_NIC && row->name && json_is_null(json_object_get(json, row->name)))
+            option_reset(row, ret_changes);
     return result;
 }
 

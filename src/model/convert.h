@@ -21,3 +21,6 @@ struct error;
 int vm_from_json(const json_t *json, struct vm **ret_vm, struct error *err);
 /* Only "nic" (the name, may be absent) and the option rows are read; what nic_to_json adds may be there and is passed over. */
 int nic_from_json(const json_t *json, struct nic *ret_nic, struct error *err);
+/* The same for a change of a NIC: only the bits of what is there are set, and null takes back what was stated: the value is the
+ * default (no VLAN, no trunk, no rate, …), its bit is set. */
+int nic_changes_from_json(const json_t *json, struct nic *ret_changes, struct error *err);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,10 +11,9 @@
 #include "base/quote.h"
 #include "base/text.h"
 #include "model/network.h"
+#include "model/option_internal.h"
 #include "model/settings.h"
 #include "model/vm.h"
-
-#define FOR_EACH_ROW(row) for (const struct option *row = option_table; row < option_table + option_count; row++)
 
 static bool row_in(const struct option *row, enum option_scope scope, const char *section)
 {
@@ -67,21 +67,6 @@ static uint64_t *set_of(enum option_scope scope, void *object)
         [OPTION_SETTINGS] = offsetof(struct settings, set),
     };
     return (uint64_t *)(void *)((char *)object + offsets[scope]);
-}
-
-static void *place_of(const struct option *row, const void *object)
-{
-    return (char *)object + row->offset;
-}
-
-static bool has_value(const struct option *row)
-{
-    return row->type != OPTION_SPECIAL && row->type != OPTION_IGNORED && row->type != OPTION_LATER;
-}
-
-static uint32_t scale_of(const struct option *row)
-{
-    return row->scale ? row->scale : 1;
 }
 
 /* Text in */
@@ -163,10 +148,15 @@ static int parse_number(const struct option *row, const char *text, uint32_t *re
             result = -EINVAL;
         fraction += (*digit - '0') * (int64_t)part;
     }
+    if (row->choices && choice_of(row, text) >= 0) {
+        *ret = 0;
+        return 0;
+    }
     if (result < 0 || number * scale_of(row) + fraction > row->maximum * scale_of(row)) {
         char shown[QUOTE_SIZE];
-        return error_set(err, result == -EINVAL ? EINVAL : ERANGE, "wants a number from %lld to %lld, not %s",
-                         (long long)row->minimum, (long long)row->maximum, quote_text(text, shown));
+        return error_set(err, result == -EINVAL ? EINVAL : ERANGE, "wants %s%sa number from %lld to %lld, not %s",
+                         row->choices ? row->choices[0] : "", row->choices ? " or " : "", (long long)row->minimum,
+                         (long long)row->maximum, quote_text(text, shown));
     }
     *ret = (uint32_t)(number * scale_of(row) + fraction);
     return 0;
@@ -295,6 +285,16 @@ static int parse_rate(const char *text, struct rate *place, struct error *err)
     return 0;
 }
 
+static int parse_vlans(const char *text, char **place, struct error *err)
+{
+    struct port_vlans vlans = {0};
+    if (port_vlans_parse(text, &vlans) < 0)
+        return wants(err, "VLANs from 1 to 4094 like 10,20-29", text);
+    free(*place);
+    *place = memory_string(text);
+    return 0;
+}
+
 static int parse_choice(const struct option *row, const char *text, void *place, struct error *err)
 {
     int choice = choice_of(row, text);
@@ -326,6 +326,8 @@ static int parse_value(const struct option *row, void *place, const char *text, 
         return parse_choice(row, text, place, err);
     case OPTION_RATE:
         return parse_rate(text, place, err);
+    case OPTION_VLANS:
+        return parse_vlans(text, place, err);
     case OPTION_SPECIAL:
     case OPTION_IGNORED:
     case OPTION_LATER:
@@ -349,14 +351,49 @@ void option_set_defaults(enum option_scope scope, void *object)
             parse_value(row, place_of(row, object), row->fallback, NULL);
 }
 
-/* Text out */
-
-static uint32_t number_at(const void *place)
+static size_t size_of(const struct option *row)
 {
-    uint32_t number;
-    memcpy(&number, place, sizeof(number));
-    return number;
+    switch (row->type) {
+    case OPTION_BOOL:
+        return sizeof(bool);
+    case OPTION_NUMBER:
+        return sizeof(uint32_t);
+    case OPTION_SIZE:
+        return sizeof(uint64_t);
+    case OPTION_STRING:
+    case OPTION_VLANS:
+        return sizeof(char *);
+    case OPTION_NAME:
+        return INTERFACE_NAME_SIZE;
+    case OPTION_MAC:
+        return 6;
+    case OPTION_UUID:
+        return 37;
+    case OPTION_CHOICE:
+        return sizeof(unsigned);
+    case OPTION_RATE:
+        return sizeof(struct rate);
+    case OPTION_SPECIAL:
+    case OPTION_IGNORED:
+    case OPTION_LATER:
+        break;
+    }
+    return 0;
 }
+
+void option_reset(const struct option *option, void *object)
+{
+    void *place = place_of(option, object);
+    if (option->type == OPTION_STRING || option->type == OPTION_VLANS)
+        free(*(char **)place);
+    memset(place, 0, size_of(option));
+    if (option->fallback)
+        parse_value(option, place, option->fallback, NULL);
+    if (option->field >= 0)
+        *set_of(option->scope, object) |= FIELD_BIT(option->field);
+}
+
+/* Text out */
 
 static char *format_number(const struct option *row, uint32_t value)
 {
@@ -404,10 +441,13 @@ char *option_format(const struct option *option, const void *object)
     case OPTION_BOOL:
         return memory_string((option->choices ? option->choices : yes_or_no)[*(const bool *)place]);
     case OPTION_NUMBER:
+        if (option->choices && !number_at(place))
+            return memory_string(option->choices[0]);
         return number_at(place) || option->minimum <= 0 ? format_number(option, number_at(place)) : NULL;
     case OPTION_SIZE:
         return *(const uint64_t *)place || option->minimum <= 0 ? format_size(*(const uint64_t *)place) : NULL;
     case OPTION_STRING:
+    case OPTION_VLANS:
         return memory_string(*(char *const *)place);
     case OPTION_NAME:
     case OPTION_UUID:
@@ -437,113 +477,20 @@ bool option_same(const struct option *option, const void *a, const void *b)
     return text_equal(a_text, b_text);
 }
 
-/* JSON */
-
-static json_t *number_to_json(const struct option *row, uint32_t value)
+void option_copy(const struct option *option, void *target, const void *source)
 {
-    uint32_t unit = row->unit ? row->unit : scale_of(row);
-    return value % unit ? json_real((double)value / unit) : json_integer(value / unit);
-}
+    CLEANUP(freep) char *text = option_format(option, source);
+    void *place = place_of(option, target);
+    const void *value = place_of(option, source);
 
-static json_t *value_to_json(const struct option *row, const void *object)
-{
-    CLEANUP(freep) char *text = option_format(row, object);
-    const void *place = place_of(row, object);
-    if (!text)
-        return NULL;
-    if (row->type == OPTION_BOOL && !row->choices)
-        return json_boolean(*(const bool *)place);
-    if (row->type == OPTION_NUMBER)
-        return number_to_json(row, number_at(place));
-    if (row->type == OPTION_SIZE)
-        return json_integer((json_int_t)*(const uint64_t *)place);
-    return json_string(text);
-}
-
-json_t *option_to_json(enum option_scope scope, const void *object, bool only_set)
-{
-    json_t *json = json_object();
-    FOR_EACH_ROW(row) {
-        if (row->scope != scope || !row->name || !has_value(row) || (only_set && !option_is_set(row, object)))
-            continue;
-        json_t *value = value_to_json(row, object);
-        if (value)
-            json_object_set_new(json, row->name, value);
+    if (option->type == OPTION_STRING || option->type == OPTION_VLANS) {
+        free(*(char **)place);
+        *(char **)place = memory_string(*(char *const *)value);
+    } else {
+        memmove(place, value, size_of(option));
     }
-    return json;
-}
-
-/* A JSON number as option_parse reads the row, so that all bounds are in one place. NULL: it has more places than the row. */
-static char *number_from_json(const struct option *row, const json_t *value)
-{
-    if (json_is_integer(value) && !row->unit)
-        return memory_format("%lld", (long long)json_integer_value(value));
-    int64_t unit = row->unit ? row->unit : scale_of(row), scale = scale_of(row);
-    double number = json_number_value(value);
-    if (number < -1e12 || number > 1e12)
-        return NULL;
-    int64_t parts = (int64_t)(number * (double)unit + (number < 0 ? -0.5 : 0.5)); /* of the member */
-    if (unit == 1 && (double)parts != number)
-        return NULL;
-    if (parts % scale == 0)
-        return memory_format("%lld", (long long)(parts / scale));
-    return memory_format("%.2f", (double)parts / (double)scale);
-}
-
-static char *text_from_json(const struct option *row, const json_t *value, const char **ret_wanted)
-{
-    switch (row->type) {
-    case OPTION_BOOL:
-        *ret_wanted = "true or false";
-        if (json_is_boolean(value))
-            return memory_string(json_is_true(value) ? "yes" : "no");
-        return row->choices ? memory_string(json_string_value(value)) : NULL;
-    case OPTION_NUMBER:
-        *ret_wanted = "a number";
-        return json_is_number(value) ? number_from_json(row, value) : NULL;
-    case OPTION_SIZE:
-        *ret_wanted = "a number of bytes";
-        return json_is_integer(value) ? memory_format("%lldB", (long long)json_integer_value(value)) : NULL;
-    default:
-        *ret_wanted = "a string";
-        return memory_string(json_string_value(value));
-    }
-}
-
-static const struct option *row_of_member(enum option_scope scope, const char *name)
-{
-    FOR_EACH_ROW(row)
-        if (row->scope == scope && has_value(row) && text_equal(row->name, name))
-            return row;
-    return NULL;
-}
-
-static int member_from_json(enum option_scope scope, void *object, const char *name, const json_t *value, struct error *err)
-{
-    char shown[QUOTE_SIZE];
-    const struct option *row = row_of_member(scope, name);
-    if (!row)
-        return error_set(err, EINVAL, "no member %s is known here", quote_text(name, shown));
-    if (json_is_null(value))
-        return 0;
-    const char *wanted = NULL;
-    CLEANUP(freep) char *text = text_from_json(row, value, &wanted);
-    if (!text)
-        return error_set(err, EINVAL, "%s: wants %s", name, wanted);
-    return option_parse(row, object, text, err) < 0 ? error_prefix(err, "%s", name) : 0;
-}
-
-int option_from_json(enum option_scope scope, void *object, const json_t *json, struct error *err)
-{
-    const char *name;
-    json_t *value;
-    if (!json_is_object(json))
-        return error_set(err, EINVAL, "wants a JSON object");
-    json_object_foreach((json_t *)(uintptr_t)json, name, value)
-    {
-        int result = member_from_json(scope, object, name, value, err);
-        if (result < 0)
-            return result;
-    }
-    return 0;
+    if (option->field >= 0 && text && option_is_set(option, source))
+        *set_of(option->scope, target) |= FIELD_BIT(option->field);
+    else if (option->field >= 0)
+        *set_of(option->scope, target) &= ~FIELD_BIT(option->field);
 }

@@ -20,7 +20,7 @@ enum option_scope { /* a file format, or a section of one */
 
 enum option_type {
     OPTION_BOOL,    /* bool; `choices`: the words for false and true, besides yes, no, on, off, … */
-    OPTION_NUMBER,  /* uint32_t: the file's number × scale; with a scale, decimals are read too */
+    OPTION_NUMBER,  /* uint32_t: the file's number × scale; with a scale, decimals are read too; `choices`: a word that stands for 0 */
     OPTION_SIZE,    /* uint64_t, bytes: 512M, 1G, 64K; a bare number is MiB, as in qemu -m */
     OPTION_STRING,  /* char *, owned by the object; `choices`: the only words allowed */
     OPTION_NAME,    /* char[16], an interface's name */
@@ -28,6 +28,7 @@ enum option_type {
     OPTION_UUID,    /* char[37], lower case */
     OPTION_CHOICE,  /* an enum; the index in `choices`, letter case ignored */
     OPTION_RATE,    /* struct rate: average[,peak[,burst]] with virsh's forms "avg,,burst" */
+    OPTION_VLANS,   /* char *, owned by the object: VLANs from 1 to 4094 like 10,20-29 */
     OPTION_SPECIAL, /* read by a function of its own reader (DEVICE, IPADDRn, BRIDGING_OPTS, …) */
     OPTION_IGNORED, /* the classic scripts or other tools know it; it changes nothing here; no word about it */
     OPTION_LATER,   /* known, not applied yet: said once per file, as a warning, unless the value is the `fallback` anyway */
@@ -51,7 +52,7 @@ struct option {
     int64_t minimum, maximum;     /* OPTION_NUMBER: of the file's number; OPTION_SIZE: of bytes */
     uint32_t scale;               /* OPTION_NUMBER; 0 means 1 */
     uint32_t unit;                /* OPTION_NUMBER: the value's parts per unit of JSON (100: hundredths of a second); 0 = scale */
-    const char *const *choices;   /* OPTION_CHOICE, BOOL, STRING: NULL at the end */
+    const char *const *choices;   /* OPTION_CHOICE, BOOL, STRING, NUMBER: NULL at the end */
     const char *fallback;         /* the default, as a file would write it; NULL = none, or QEMU's or the kernel's own */
     enum option_change change;
     const char *help;             /* one line */
@@ -77,6 +78,8 @@ int option_parse_bool(const char *text, bool *ret);
 char *option_format(const struct option *option, const void *object);
 bool option_is_set(const struct option *option, const void *object); /* its bit in `set`, which is found by the scope */
 bool option_same(const struct option *option, const void *a, const void *b); /* are the values equal? */
+/* Takes the value of `source` over, and its bit, unless the value is as good as none. */
+void option_copy(const struct option *option, void *target, const void *source);
 void option_set_defaults(enum option_scope scope, void *object); /* every fallback; sets no bits */
 
 /* JSON of all rows of a scope that have a `name` and a value; values as numbers, booleans and strings (MAC, choices and rates as
@@ -84,3 +87,5 @@ void option_set_defaults(enum option_scope scope, void *object); /* every fallba
  * types, naming them; null is as good as absent. */
 json_t *option_to_json(enum option_scope scope, const void *object, bool only_set);
 int option_from_json(enum option_scope scope, void *object, const json_t *json, struct error *err);
+/* The value as nobody stated it (the fallback, or none), with the bit set: it is stated that there is to be nothing else. */
+void option_reset(const struct option *option, void *object);

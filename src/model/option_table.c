@@ -12,6 +12,7 @@ enum {
 };
 
 static const char *const up_or_down[] = {"down", "up", NULL};
+static const char *const automatic[] = {"auto", NULL};
 static const char *const image_formats[] = {"qcow2", "raw", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc", "luks", NULL};
 static const char *const vga_cards[] = {"std", "cirrus", "vmware", "qxl", "virtio", "xenfb", "none", NULL};
 
@@ -330,10 +331,10 @@ const struct option option_table[] = {
         .help = "name of the TAP; VM-NIC when absent"),
     NIC(5, vhost, .key = "Vhost", .name = "vhost_mode", .type = OPTION_CHOICE, .choices = nic_vhost_names, .fallback = "auto",
         .change = CHANGE_REMAKE, .help = "packets by the kernel's vhost-net; auto does without where it can't be had"),
-    NIC(6, queues, .key = "Queues", .name = "queues", .type = OPTION_NUMBER, RANGE(1, 256), .fallback = "1",
-        .change = CHANGE_REMAKE, .help = "queues, virtio only"),
+    NIC(6, queues, .key = "Queues", .name = "queues", .type = OPTION_NUMBER, RANGE(1, 256), .choices = automatic,
+        .fallback = "1", .change = CHANGE_REMAKE, .help = "queues, virtio only; auto is one for each virtual CPU"),
     NIC(7, vlan, .key = "VLAN", .name = "vlan", .type = OPTION_NUMBER, RANGE(1, 4094), .help = "VLAN of untagged frames"),
-    NIC(8, trunk, .key = "Trunk", .name = "trunk", .type = OPTION_STRING, .help = "tagged VLANs: 10,20-29"),
+    NIC(8, trunk, .key = "Trunk", .name = "trunk", .type = OPTION_VLANS, .help = "tagged VLANs: 10,20-29"),
     NIC(9, mtu, .key = "MTU", .name = "mtu", .type = OPTION_NUMBER, RANGE(68, 65535), .change = CHANGE_REMAKE,
         .help = "longest packet in bytes; the bridge's when absent"),
     NIC(10, isolated, .key = "Isolated", .name = "isolated", .type = OPTION_BOOL, .fallback = "no",
