@@ -40,6 +40,8 @@ unsigned api_answer_status(int result)
         return MHD_HTTP_NOT_FOUND;
     case EEXIST:
     case EBUSY:
+    case ESHUTDOWN: /* not running */
+    case ESRCH:
         return MHD_HTTP_CONFLICT;
     case EINVAL:
     case ERANGE:

@@ -59,6 +59,8 @@ struct api_request {
     const struct api_route *route;
     char *arguments[API_ARGUMENTS];
     char *name; /* that the reconciler made up (VM_NAME_SIZE), or NULL */
+    struct reconcile_scope scope; /* of a change of a NIC */
+    double timeout;               /* seconds to wait for the guest */
     struct text body;
     bool too_large;
     bool begun;     /* the handler was called */
@@ -151,6 +153,15 @@ json_t *api_view_vms(struct api *api, bool all);
 json_t *api_view_vm(const struct reconcile_vm *vm);
 json_t *api_view_nics(const struct reconcile_vm *vm);
 json_t *api_view_nic(const struct reconcile_vm *vm, const char *name); /* NULL if there is none */
+json_t *api_view_stated_nics(const struct reconcile_vm *vm);                  /* as the VM's file has them */
+json_t *api_view_stated_nic(const struct reconcile_vm *vm, const char *name); /* NULL if it has none of that name */
+const struct nic *api_view_live_nic(const struct reconcile_vm *vm, const char *name); /* in the running VM; NULL if it is not */
+json_t *api_view_lines(const char *text); /* an array of the lines; NULL has none */
+
+/* api_scope.c: false when the answer was given. The body loses its scope's members. current: what counts without any of them is
+ * the running VM, or else its file; otherwise the running VM alone. */
+bool api_scope_of_body(struct api_request *request, json_t *body, bool current, struct reconcile_scope *ret_scope);
+bool api_scope_of_query(struct api_request *request, struct reconcile_scope *ret_scope);
 
 /* The handlers. */
 void api_network_status(struct api_request *request);
@@ -163,10 +174,15 @@ void api_vms_list(struct api_request *request);
 void api_vms_define(struct api_request *request);
 void api_vms_get(struct api_request *request);
 void api_vms_undefine(struct api_request *request);
+void api_vms_change(struct api_request *request);
+bool api_vms_find(struct api_request *request, struct reconcile_vm *ret_vm); /* false: 404 was answered */
+void api_addresses_list(struct api_request *request);
 void api_vms_power(struct api_request *request);
 void api_nics_list(struct api_request *request);
 void api_nics_attach(struct api_request *request);
+void api_nics_update(struct api_request *request);
 void api_nics_detach(struct api_request *request);
+void api_nics_statistics(struct api_request *request);
 void api_console_open(struct api_request *request);
 void api_monitor_run(struct api_request *request);
 void api_events_open(struct api_request *request);

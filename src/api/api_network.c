@@ -6,24 +6,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static json_t *troubles(struct api *api)
-{
-    const char *text = reconcile_troubles(api->reconciler);
-    json_t *list = json_array();
-
-    while (text && *text) {
-        size_t length = strcspn(text, "\n");
-
-        json_array_append_new(list, json_stringn(text, length));
-        text += length + (text[length] == '\n');
-    }
-    return list;
-}
-
 static json_t *daemon_status(struct api *api)
 {
-    json_t *json = json_pack("{s:s, s:b, s:o}", "version", api->version, "repair", reconcile_repairs(api->reconciler), "troubles",
-                             troubles(api));
+    json_t *json = json_pack("{s:s, s:b, s:o, s:o}", "version", api->version, "repair", reconcile_repairs(api->reconciler),
+                             "troubles", api_view_lines(reconcile_troubles(api->reconciler)), "warnings",
+                             api_view_lines(reconcile_warnings(api->reconciler)));
     const char *busy = reconcile_busy(api->reconciler);
 
     json_object_set_new(json, "busy", busy ? json_string(busy) : json_null());

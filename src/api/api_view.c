@@ -238,11 +238,15 @@ json_t *api_view_vm(const struct reconcile_vm *vm)
     set_string(json, "name", vm->name);
     add_state(json, vm);
     json_object_set_new(json, "nics", api_view_nics(vm));
+    if (vm->observed) { /* how many more NICs find a place */
+        json_object_set_new(json, "free_slots", json_integer(vm->observed->free_slots));
+        json_object_set_new(json, "free_conventional_slots", json_integer(vm->observed->free_conventional_slots));
+    }
     return json;
 }
 
 /* A NIC that is plugged or on its way; what QEMU has already let go of is there no more. */
-static const struct nic *live_nic(const struct reconcile_vm *vm, const char *name)
+const struct nic *api_view_live_nic(const struct reconcile_vm *vm, const char *name)
 {
     const struct nic *nic = vm->observed ? vm_find_nic(vm->observed, name) : NULL;
 
@@ -251,7 +255,7 @@ static const struct nic *live_nic(const struct reconcile_vm *vm, const char *nam
 
 json_t *api_view_nic(const struct reconcile_vm *vm, const char *name)
 {
-    const struct nic *live = live_nic(vm, name);
+    const struct nic *live = api_view_live_nic(vm, name);
     const struct nic *stated = vm->defined ? vm_find_nic(vm->defined, name) : NULL;
     json_t *json;
 
@@ -264,6 +268,41 @@ json_t *api_view_nic(const struct reconcile_vm *vm, const char *name)
     if (live && live->vhost_reason)
         set_string(json, "vhost_reason", live->vhost_reason);
     return json;
+}
+
+json_t *api_view_stated_nic(const struct reconcile_vm *vm, const char *name)
+{
+    const struct nic *stated = vm->defined ? vm_find_nic(vm->defined, name) : NULL;
+    json_t *json = stated ? nic_to_json(stated) : NULL;
+
+    if (!json)
+        return NULL;
+    set_string(json, "state", nic_state_names[NIC_ABSENT]);
+    json_object_set_new(json, "live", json_boolean(api_view_live_nic(vm, name)));
+    json_object_set_new(json, "config", json_true());
+    return json;
+}
+
+json_t *api_view_stated_nics(const struct reconcile_vm *vm)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; vm->defined && i < vm->defined->nic_count; i++)
+        json_array_append_new(list, api_view_stated_nic(vm, vm->defined->nics[i].name));
+    return list;
+}
+
+json_t *api_view_lines(const char *text)
+{
+    json_t *list = json_array();
+
+    while (text && *text) {
+        size_t length = strcspn(text, "\n");
+
+        json_array_append_new(list, json_stringn(text, length));
+        text += length + (text[length] == '\n');
+    }
+    return list;
 }
 
 static void add_nics(json_t *list, const struct reconcile_vm *vm, const struct vm *of, const struct vm *without)

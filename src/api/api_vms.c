@@ -1,19 +1,23 @@
-/* VMs: list, define, undefine, power. */
+/* VMs: list, define, create, change, undefine, power. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "api_internal.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "config/config.h"
 
-static bool find_vm(struct api_request *request, struct reconcile_vm *ret_vm)
+enum { VM_FILE_LIMIT = 1 << 20 };
+
+bool api_vms_find(struct api_request *request, struct reconcile_vm *ret_vm)
 {
     struct error err;
 
     if (reconcile_vm_find(request->api->reconciler, request->arguments[0], ret_vm))
         return true;
-    error_set(&err, ENOENT, "vm %s: there is no VM of that name; list --all shows those that there are", request->arguments[0]);
+    error_set(&err, ENOENT, "vm %s: no such VM: 'trestle list --all' shows those that are defined", request->arguments[0]);
     api_answer_error(request, -ENOENT, &err);
     return false;
 }
@@ -27,7 +31,7 @@ void api_vms_get(struct api_request *request)
 {
     struct reconcile_vm vm;
 
-    if (find_vm(request, &vm))
+    if (api_vms_find(request, &vm))
         api_answer_json(request, MHD_HTTP_OK, api_view_vm(&vm));
 }
 
@@ -51,28 +55,65 @@ static void answer_define(struct api_request *request, const char *name, bool ex
     api_answer_json(request, existed ? MHD_HTTP_OK : MHD_HTTP_CREATED, json);
 }
 
+/* The VM of a file's text; NULL when it was answered that it has errors. */
+static struct vm *read_vm(struct api_request *request, const char *path, const char *text, struct problems *problems)
+{
+    struct vm *vm = config_vm(path, text, problems);
+
+    if (vm)
+        check_beside_others(request->api, vm, problems);
+    if (vm && !problems->errors)
+        return vm;
+    vm_free(vm);
+    api_answer_problem(request, MHD_HTTP_BAD_REQUEST, "the VM's file has errors; nothing was done", problems, NULL);
+    return NULL;
+}
+
 static void define_vm(struct api_request *request, const char *name, const char *path, const char *text)
 {
     struct problems problems = {0};
     struct error err = {0};
     struct reconcile_vm before;
     bool existed = reconcile_vm_find(request->api->reconciler, name, &before) && before.defined;
-    struct vm *vm = config_vm(path, text, &problems);
-    int result;
+    struct vm *vm = read_vm(request, path, text, &problems);
+    int result = vm ? reconcile_vm_define(request->api->reconciler, vm, text, &err) : 0;
 
-    if (vm)
-        check_beside_others(request->api, vm, &problems);
-    if (!vm || problems.errors) {
-        vm_free(vm);
-        api_answer_problem(request, MHD_HTTP_BAD_REQUEST, "the VM's file has errors; nothing was defined", &problems, NULL);
-    } else {
-        result = reconcile_vm_define(request->api->reconciler, vm, text, &err);
-        if (result < 0)
-            api_answer_error(request, result, &err);
-        else
-            answer_define(request, name, existed, &problems);
-    }
+    if (result < 0)
+        api_answer_error(request, result, &err);
+    else if (vm)
+        answer_define(request, name, existed, &problems);
     problems_clear(&problems);
+}
+
+static void answer_power(struct api_request *request, const char *name, unsigned status);
+
+static void create_ended(void *context, int result, const struct error *err, const struct plan *plan,
+                         const struct problems *problems)
+{
+    struct api_request *request = context;
+
+    (void)plan;
+    if (!api_request_ended(request))
+        return;
+    if (result < 0)
+        api_answer_problem(request, api_answer_status(result), err && *err->text ? err->text : strerror(-result), problems, NULL);
+    else
+        answer_power(request, request->name, MHD_HTTP_CREATED);
+}
+
+static void create_vm(struct api_request *request, const char *name, const char *path, const char *text)
+{
+    struct problems problems = {0};
+    struct vm *vm = read_vm(request, path, text, &problems);
+
+    problems_clear(&problems);
+    if (!vm)
+        return;
+    free(vm->file); /* it was read, and is nobody's */
+    vm->file = NULL;
+    request->name = memory_string(name);
+    api_request_run(request);
+    reconcile_vm_create(request->api->reconciler, vm, create_ended, request);
 }
 
 /* "file" is the path as its user gave it, for messages; the name is what counts. */
@@ -91,10 +132,12 @@ void api_vms_define(struct api_request *request)
     json_t *body = api_request_body(request);
     const char *name = NULL, *text = NULL, *file = NULL, *fault;
     json_error_t error;
+    int transient = 0;
 
     if (!body)
         return;
-    if (json_unpack_ex(body, &error, 0, "{s:s, s:s, s?s !}", "name", &name, "text", &text, "file", &file) < 0) {
+    if (json_unpack_ex(body, &error, 0, "{s:s, s:s, s?s, s?b !}", "name", &name, "text", &text, "file", &file, "transient",
+                       &transient) < 0) {
         api_answer_problem(request, MHD_HTTP_BAD_REQUEST, error.text, NULL, NULL);
     } else if ((fault = text_vm_name_fault(name))) {
         CLEANUP(freep) char *detail = memory_format("the VM's name %s", fault);
@@ -103,7 +146,7 @@ void api_vms_define(struct api_request *request)
     } else {
         CLEANUP(freep) char *path = message_path(name, file);
 
-        define_vm(request, name, path, text);
+        (transient ? create_vm : define_vm)(request, name, path, text);
     }
     document_free(body);
 }
@@ -119,24 +162,75 @@ void api_vms_undefine(struct api_request *request)
         api_answer_json(request, MHD_HTTP_OK, json_pack("{s:s}", "name", request->arguments[0]));
 }
 
+/* Autostart is a line of the VM's file, which has it for everybody to see. */
+
+static int change_autostart(struct api_request *request, const struct reconcile_vm *vm, bool autostart, struct error *err)
+{
+    CLEANUP(freep) char *path = memory_format("%s/%s.vm", request->api->vm_directory, vm->name);
+    CLEANUP(freep) char *text = NULL;
+    CLEANUP(freep) char *changed = NULL;
+    struct problems problems = {0};
+    struct vm *again;
+    int result = file_read(AT_FDCWD, path, VM_FILE_LIMIT, &text, NULL, err);
+
+    if (result == 0 && config_vm_write_autostart(text, autostart, &changed, err) < 0)
+        result = error_prefix(err, "%s", path);
+    if (result < 0)
+        return result;
+    again = config_vm(path, changed, &problems);
+    problems_clear(&problems);
+    return reconcile_vm_define(request->api->reconciler, again, changed, err);
+}
+
+void api_vms_change(struct api_request *request)
+{
+    CLEANUP(document_freep) json_t *body = api_request_body(request);
+    struct reconcile_vm vm;
+    json_error_t error;
+    struct error err = {0};
+    int autostart = 0, result;
+
+    if (!body || !api_vms_find(request, &vm))
+        return;
+    if (json_unpack_ex(body, &error, 0, "{s:b !}", "autostart", &autostart) < 0) {
+        api_answer_problem(request, MHD_HTTP_BAD_REQUEST, error.text, NULL, NULL);
+        return;
+    }
+    if (!vm.defined)
+        result = error_set(&err, EINVAL, "vm %s: Requested operation is not valid: cannot set autostart for transient domain",
+                           vm.name);
+    else
+        result = change_autostart(request, &vm, autostart, &err);
+    if (result < 0)
+        api_answer_error(request, result, &err);
+    else if (api_vms_find(request, &vm))
+        api_answer_json(request, MHD_HTTP_OK, api_view_vm(&vm));
+}
+
 /* Read back: what the VM is now, not what was asked for. */
+static void answer_power(struct api_request *request, const char *name, unsigned status)
+{
+    struct reconcile_vm vm;
+
+    if (reconcile_vm_find(request->api->reconciler, name, &vm))
+        api_answer_json(request, status, api_view_vm(&vm));
+    else /* it ran without a file: now it is neither defined nor running */
+        api_answer_json(request, status,
+                        json_pack("{s:s, s:s, s:n, s:b}", "name", name, "state", vm_state_names[VM_SHUT_OFF], "pid", "defined", 0));
+}
+
 static void power_ended(void *context, int result, const struct error *err, const struct plan *plan,
                         const struct problems *problems)
 {
     struct api_request *request = context;
-    struct reconcile_vm vm;
 
     (void)plan;
     if (!api_request_ended(request))
         return;
     if (result < 0)
         api_answer_problem(request, api_answer_status(result), err && *err->text ? err->text : strerror(-result), problems, NULL);
-    else if (reconcile_vm_find(request->api->reconciler, request->arguments[0], &vm))
-        api_answer_json(request, MHD_HTTP_OK, api_view_vm(&vm));
-    else /* it ran without a file: now it is neither defined nor running */
-        api_answer_json(request, MHD_HTTP_OK,
-                        json_pack("{s:s, s:s, s:n, s:b}", "name", request->arguments[0], "state", vm_state_names[VM_SHUT_OFF],
-                                  "pid", "defined", 0));
+    else
+        answer_power(request, request->arguments[0], MHD_HTTP_OK);
 }
 
 void api_vms_power(struct api_request *request)

@@ -39,9 +39,10 @@ static void test_routes_and_openapi_agree(void **state)
         char line[200];
 
         snprintf(line, sizeof(line), "%s %s\n",
-                 !strcmp(api_routes[i].method, "GET")    ? "get"
-                 : !strcmp(api_routes[i].method, "POST") ? "post"
-                                                         : "delete",
+                 !strcmp(api_routes[i].method, "GET")     ? "get"
+                 : !strcmp(api_routes[i].method, "POST")  ? "post"
+                 : !strcmp(api_routes[i].method, "PATCH") ? "patch"
+                                                          : "delete",
                  api_routes[i].path);
         text_add(&routed, line);
         if (!documented.data || !strstr(documented.data, line))
@@ -115,6 +116,7 @@ static void test_status(void **state)
     assert_string_equal(document_string(all, "version", ""), "1.2.3");
     assert_int_equal(json_array_size(json_object_get(all, "troubles")), 2);
     assert_string_equal(json_string_value(json_array_get(json_object_get(all, "troubles"), 1)), "second trouble");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(all, "warnings"), 0)), "bridge-nf-call-iptables is 1");
     assert_int_equal(json_array_size(json_object_get(all, "interfaces")), 4);
     assert_int_equal(json_array_size(json_object_get(one, "interfaces")), 1);
     assert_string_equal(document_string(json_array_get(json_object_get(one, "interfaces"), 0), "state", ""), "missing");
@@ -162,6 +164,8 @@ static void test_vms(void **state)
     assert_int_equal(json_array_size(list), 1);
     assert_int_equal(document_number(json_array_get(list, 0), "pid", 0), 4711);
     assert_int_equal(json_array_size(json_object_get(vm, "nics")), 2);
+    assert_int_equal(document_number(vm, "free_slots", -1), 26);
+    assert_int_equal(document_number(vm, "free_conventional_slots", -1), 25);
     vm_free(TAKE_POINTER(fake.running));
     off = get("/v1/vms");
     all = get("/v1/vms?all=1");
@@ -262,7 +266,7 @@ static void test_errors_have_their_status(void **state)
     static const struct {
         int code, status;
     } cases[] = {{ENOENT, 404}, {EEXIST, 409}, {EBUSY, 409},      {EINVAL, 400},    {ERANGE, 400},
-                 {EPERM, 403},  {EACCES, 403}, {EOPNOTSUPP, 501}, {ETIMEDOUT, 504}, {EIO, 500}};
+                 {ESHUTDOWN, 409}, {ESRCH, 409}, {EPERM, 403},  {EACCES, 403}, {EOPNOTSUPP, 501}, {ETIMEDOUT, 504}, {EIO, 500}};
 
     (void)state;
     fake.at_once = true;
@@ -294,49 +298,6 @@ static void test_power(void **state)
     }
 }
 
-static void test_attach(void **state)
-{
-    CLEANUP(document_freep) json_t *json = NULL, *refused = NULL;
-
-    (void)state;
-    fake.at_once = true;
-    assert_int_equal(
-        ask("POST", "/v1/vms/c2/nics",
-            "{\"nic\":\"net0\",\"type\":\"bridge\",\"source\":\"br0\",\"model\":\"e1000\",\"vhost\":\"off\",\"link\":\"down\"}",
-            &json),
-        201);
-    assert_string_equal(fake.called, "attach c2");
-    assert_string_equal(fake.attached.bridge, "br0");
-    assert_int_equal(fake.attached.model, NIC_E1000);
-    assert_int_equal(fake.attached.vhost, VHOST_OFF);
-    assert_false(fake.attached.link);
-    assert_string_equal(document_string(json, "interface", ""), "c2-net0");
-    assert_true(document_boolean(json, "live", false));
-    assert_int_equal(ask("POST", "/v1/vms/c2/nics", "{\"colour\":\"red\"}", &refused), 400);
-    assert_non_null(strstr(document_string(refused, "detail", ""), "colour"));
-    assert_int_equal(ask("POST", "/v1/vms/c2/nics", "{\"nic\":\"../net0\"}", NULL), 400);
-}
-
-static void test_detach(void **state)
-{
-    static const char *const wrong[] = {"x", "", "-1", "1e9", "nan", "20s"};
-
-    (void)state;
-    fake.at_once = true;
-    assert_int_equal(ask("DELETE", "/v1/vms/c2/nics/net0", "", NULL), 200);
-    assert_string_equal(fake.called, "detach c2 net0 20");
-    assert_int_equal(ask("DELETE", "/v1/vms/c2/nics/net0?timeout=0.5", "", NULL), 200);
-    assert_string_equal(fake.called, "detach c2 net0 0.5");
-    fake.called[0] = '\0';
-    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-        char *path = memory_format("/v1/vms/c2/nics/net0?timeout=%s", wrong[i]);
-
-        assert_int_equal(ask("DELETE", path, "", NULL), 400);
-        free(path);
-    }
-    assert_string_equal(fake.called, "");
-}
-
 static void test_define(void **state)
 {
     CLEANUP(document_freep) json_t *json = NULL, *wrong = NULL;
@@ -353,6 +314,40 @@ static void test_define(void **state)
     assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"../c9\",\"text\":\"\"}", NULL), 400);
     assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"c9\"}", NULL), 400);
     assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"c9\",\"text\":\"\",\"more\":1}", NULL), 400);
+}
+
+static void test_create(void **state)
+{
+    CLEANUP(document_freep) json_t *json = NULL;
+
+    (void)state;
+    fake.at_once = true;
+    assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"c2\",\"text\":\"[vm]\\n\",\"transient\":true}", &json), 201);
+    assert_string_equal(fake.called, "create c2 without a file");
+    assert_string_equal(document_string(json, "state", ""), "running");
+    assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"c9\",\"text\":\"[vm]\\nX\",\"transient\":true}", NULL), 400);
+    assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"c9\",\"text\":\"\",\"transient\":1}", NULL), 400);
+    fake.result = -EEXIST;
+    assert_int_equal(ask("POST", "/v1/vms", "{\"name\":\"c2\",\"text\":\"\",\"transient\":true}", NULL), 409);
+}
+
+static void test_autostart(void **state)
+{
+    static const char text[] = "[vm]\nMemory=1G # enough\n";
+    CLEANUP(freep) char *path = memory_format("%s/c2.vm", test.directory);
+    struct error err;
+
+    (void)state;
+    assert_int_equal(ask("PATCH", "/v1/vms/c2", "{\"autostart\":true}", NULL), 404); /* its file is not there */
+    assert_int_equal(file_write(path, text, strlen(text), 0644, false, &err), 0);
+    assert_int_equal(ask("PATCH", "/v1/vms/c2", "{\"autostart\":true}", NULL), 200);
+    assert_string_equal(fake.called, "define c2 38"); /* with Autostart=yes */
+    assert_int_equal(ask("PATCH", "/v1/vms/c2", "{\"memory\":1}", NULL), 400);
+    assert_int_equal(ask("PATCH", "/v1/vms/c2", "{}", NULL), 400);
+    assert_int_equal(ask("PATCH", "/v1/vms/c3", "{\"autostart\":true}", NULL), 404);
+    vm_free(TAKE_POINTER(fake.defined));
+    assert_int_equal(ask("PATCH", "/v1/vms/c2", "{\"autostart\":true}", NULL), 400);
+    unlink(path);
 }
 
 static void test_define_beside_others(void **state)
@@ -465,9 +460,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_apply_with_problems, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_errors_have_their_status, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_power, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_attach, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_detach, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_define, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_create, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_autostart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_define_beside_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_undefine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wrong_paths_and_methods, set_up, tear_down),

@@ -51,7 +51,7 @@ static void test_two_requests_wait(void **state)
     context = fake.context;
     fake.done = NULL;
     client_ask(&second, "DELETE", "/v1/vms/c2/nics/net0", "");
-    wait_for_call("detach c2 net0 20");
+    wait_for_call("detach c2 net0 live 20");
     fake_finish(-ETIMEDOUT, "the guest does not answer");
     assert_int_equal(client_answer(&second, NULL), 504);
     done(context, 0, NULL, NULL, NULL);

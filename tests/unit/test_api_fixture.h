@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/option.h"
 
 enum { GUARD = 60, CLIENT_LIMIT = 32 << 20 };
 
@@ -163,24 +164,57 @@ void reconcile_vm_power(struct reconciler *reconciler, const char *name, enum re
     fake_begin(done, context);
 }
 
-void reconcile_nic_attach(struct reconciler *reconciler, const char *vm, const struct nic *nic, char *ret_name,
-                          reconcile_done done, void *context)
+static const char *fake_scope(struct reconcile_scope scope)
 {
-    (void)reconciler;
-    snprintf(fake.called, sizeof(fake.called), "attach %s", vm);
+    return scope.live && scope.config ? "live+config" : scope.live ? "live" : scope.config ? "config" : "nowhere";
+}
+
+static void fake_take_nic(const struct nic *nic)
+{
     nic_clear(&fake.attached);
     nic_copy(nic, &fake.attached);
+}
+
+void reconcile_nic_attach(struct reconciler *reconciler, const char *vm, const struct nic *nic, struct reconcile_scope scope,
+                          char *ret_name, reconcile_done done, void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "attach %s %s", vm, fake_scope(scope));
+    fake_take_nic(nic);
     fake.ret_name = ret_name;
-    strcpy(ret_name, "net0");
+    strcpy(ret_name, scope.live ? "net0" : "net1");
     fake_begin(done, context);
 }
 
-void reconcile_nic_detach(struct reconciler *reconciler, const char *vm, const char *nic, double timeout, reconcile_done done,
-                          void *context)
+void reconcile_nic_update(struct reconciler *reconciler, const char *vm, const struct nic *changes, struct reconcile_scope scope,
+                          reconcile_done done, void *context)
 {
     (void)reconciler;
-    snprintf(fake.called, sizeof(fake.called), "detach %s %s %g", vm, nic, timeout);
+    snprintf(fake.called, sizeof(fake.called), "update %s %s %s", vm, changes->name, fake_scope(scope));
+    fake_take_nic(changes);
     fake_begin(done, context);
+}
+
+void reconcile_nic_detach(struct reconciler *reconciler, const char *vm, const char *nic, struct reconcile_scope scope,
+                          double timeout, reconcile_done done, void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "detach %s %s %s %g", vm, nic, fake_scope(scope), timeout);
+    fake_begin(done, context);
+}
+
+void reconcile_vm_create(struct reconciler *reconciler, struct vm *vm, reconcile_done done, void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "create %s %s", vm->name, vm->file ? vm->file : "without a file");
+    vm_free(vm);
+    fake_begin(done, context);
+}
+
+const char *reconcile_warnings(const struct reconciler *reconciler)
+{
+    (void)reconciler;
+    return "bridge-nf-call-iptables is 1";
 }
 
 static struct interface *fake_interface(struct network *network, const char *name, enum interface_kind kind, const char *master)
@@ -210,9 +244,12 @@ static void fake_fill(void)
     fake.running = vm_new("c2");
     fake.running->state = VM_RUNNING;
     fake.running->pid = 4711;
+    fake.running->free_slots = 26;
+    fake.running->free_conventional_slots = 25;
     nic = vm_add_nic(fake.running, "net0");
     strcpy(nic->target, "c2-net0");
     strcpy(nic->bridge, "br0");
+    text_mac("52:54:00:00:00:11", nic->mac);
     nic->state = NIC_PLUGGED;
     nic->vhost_reason = memory_string("no /dev/vhost-net");
     vm_add_nic(fake.defined, "net1");
@@ -237,6 +274,8 @@ static struct {
     char directory[64], path[100];
     ev_timer guard;
     int console; /* the guest's end */
+    api_monitor_answer agent_answer;
+    void *agent_context;
 } test;
 
 static int fake_console(void *context, const char *vm, int *ret_fd, struct error *err)
@@ -249,6 +288,36 @@ static int fake_console(void *context, const char *vm, int *ret_fd, struct error
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
     *ret_fd = pair[0];
     test.console = pair[1];
+    return 0;
+}
+
+static void fake_agent(void *context, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer,
+                       void *answer_context)
+{
+    (void)context, (void)vm;
+    document_free(arguments);
+    snprintf(fake.called, sizeof(fake.called), "agent %s", command);
+    test.agent_answer = answer;
+    test.agent_context = answer_context;
+}
+
+static int fake_statistics(void *context, const char *interface, struct link_statistics *ret_statistics, struct error *err)
+{
+    (void)context;
+    if (strcmp(interface, "c2-net0"))
+        return error_set(err, ENOENT, "%s: no such interface", interface);
+    *ret_statistics = (struct link_statistics){1, 2, 3, 4, 5, 6, 7, 8};
+    return 0;
+}
+
+static int fake_neighbours(void *context, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count,
+                           struct error *err)
+{
+    (void)context, (void)mac, (void)err;
+    *ret_addresses = memory_new(2 * sizeof(struct address));
+    (*ret_addresses)[0] = (struct address){.family = AF_INET, .bytes = {10, 0, 0, 7}};
+    (*ret_addresses)[1] = (struct address){.family = AF_INET6, .bytes = {0xfe, 0x80, [15] = 7}};
+    *ret_count = 2;
     return 0;
 }
 
@@ -265,10 +334,11 @@ static int start_api(struct error *err)
                                     .listen_fd = -1,
                                     .group = "daemon",
                                     .read_only_group = "bin",
-                                    .vm_directory = "/etc/trestle/vms",
+                                    .vm_directory = test.directory,
                                     .version = "1.2.3"};
 
-    struct api_machines machines = {.console = fake_console};
+    struct api_machines machines = {
+        .console = fake_console, .agent = fake_agent, .statistics = fake_statistics, .neighbours = fake_neighbours};
 
     return api_new(test.loop, NULL, &settings, &machines, &test.api, err);
 }
@@ -378,7 +448,7 @@ static void client_ask(struct client *client, const char *method, const char *pa
 }
 
 /* Until `text` is in what the client got. */
-static void client_expect(struct client *client, const char *text)
+__attribute__((unused)) static void client_expect(struct client *client, const char *text)
 {
     for (;;) {
         client_read(client);
@@ -390,7 +460,7 @@ static void client_expect(struct client *client, const char *text)
     }
 }
 
-static void client_expect_end(struct client *client)
+__attribute__((unused)) static void client_expect_end(struct client *client)
 {
     while (!client->ended) {
         turn();
