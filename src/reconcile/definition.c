@@ -44,7 +44,8 @@ int reconcile_vm_undefine(struct reconciler *reconciler, const char *name, struc
     return 0;
 }
 
-static void describe(const struct reconciler *reconciler, const struct machine *machine, struct reconcile_vm *ret_vm)
+/* False for one that is neither defined nor running: it is about to be forgotten, or has not begun. */
+static bool describe(const struct reconciler *reconciler, const struct machine *machine, struct reconcile_vm *ret_vm)
 {
     *ret_vm = (struct reconcile_vm){
         .name = machine->name,
@@ -52,21 +53,22 @@ static void describe(const struct reconciler *reconciler, const struct machine *
         .observed = machine_observed(reconciler, machine),
         .last_reason = machine->last_reason,
     };
+    return ret_vm->defined || ret_vm->observed;
 }
 
 bool reconcile_vm_find(const struct reconciler *reconciler, const char *name, struct reconcile_vm *ret_vm)
 {
     const struct machine *machine = machine_find(reconciler, name);
 
-    if (machine)
-        describe(reconciler, machine, ret_vm);
-    return machine;
+    return machine && describe(reconciler, machine, ret_vm);
 }
 
 size_t reconcile_vm_list(const struct reconciler *reconciler, struct reconcile_vm **ret_vms)
 {
-    *ret_vms = memory_new(reconciler->machine_count * sizeof(**ret_vms) + 1);
+    size_t count = 0;
+
+    *ret_vms = memory_new((reconciler->machine_count + 1) * sizeof(**ret_vms));
     for (size_t i = 0; i < reconciler->machine_count; i++)
-        describe(reconciler, reconciler->machines[i], &(*ret_vms)[i]);
-    return reconciler->machine_count;
+        count += describe(reconciler, reconciler->machines[i], &(*ret_vms)[count]);
+    return count;
 }

@@ -36,10 +36,8 @@ crashes_at() { # N COMMAND...
 }
 
 quietly() { # DESCRIPTION COMMAND...: says only what goes wrong
-	check "$@" >/run/said || {
-		cat /run/said
-		exit 1
-	}
+	local output
+	output=$("${@:2}" 2>&1) || fail "$1"$'\n'"$output"
 }
 
 taps() { ip -j -d link show | jq -r '.[] | select(.linkinfo.info_kind == "tun") | .ifname' | sort | xargs; }

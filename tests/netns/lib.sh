@@ -143,7 +143,7 @@ daemon_start() { # [NAME=VALUE]...
 	notify_pid=$!
 	until [[ -S /run/notify ]]; do sleep 0.01; done
 
-	env TRESTLE_ACCEL=tcg "$@" NOTIFY_SOCKET=/run/notify \
+	env TRESTLE_ACCEL="${TRESTLE_ACCEL:-tcg}" "$@" NOTIFY_SOCKET=/run/notify \
 		"$BUILD/trestled" -c "$CONFIG" -s "$STATE" -r "$RUN" --log-level debug >>"$DAEMON_LOG" 2>&1 &
 	daemon_pid=$!
 	until [[ $said == *READY=1* ]]; do # by byte: messages need not end with a newline
