@@ -9,10 +9,11 @@
 #include "base/problem.h"
 #include "base/text.h"
 #include "http_internal.h"
+#include "model/vm.h"
 
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_CHANGES = 2, EXIT_USAGE = 64 };
 
-enum { VERB_ARGUMENTS = 4, VERB_OPTIONS = 24 };
+enum { VERB_ARGUMENTS = 4, VERB_OPTIONS = 26 };
 
 enum value_kind {             /* what a word is: how it is checked and completed */
                   VALUE_FLAG, /* of an option: no value */
@@ -25,6 +26,7 @@ enum value_kind {             /* what a word is: how it is checked and completed
                   VALUE_OBJECT, /* an interface or a VM */
                   VALUE_FILE,
                   VALUE_VERB,
+                  VALUE_SETTING, /* of an option: what the row `key` of a VM file's [nic NAME] allows */
 };
 
 struct verb_argument {
@@ -39,7 +41,8 @@ struct verb_option {
     const char *name;
     enum value_kind kind;
     int64_t minimum, maximum;
-    const char *choices;
+    const char *choices; /* VALUE_SETTING: its words, or one that stands beside other values ("none" clears) */
+    const char *key;
     bool later; /* virsh or the manual has it, this version does not: said in one line, exit status 1 */
     const char *help;
 };
@@ -86,6 +89,9 @@ bool arguments_flag(const struct command *command, const char *name);
 int64_t arguments_number(const struct command *command, const char *name, int64_t fallback);
 int arguments_usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The options that are settings of a NIC, into it; none clears. They were checked when the words were parsed. */
+void arguments_settings(const struct command *command, struct nic *nic);
+
 /* output.c: nothing from outside reaches a terminal with control characters in it. */
 char *output_clean(const char *text); /* a copy without control characters; NULL reads as ""; the caller frees it */
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2))); /* to stdout, cleaned but for newlines */
@@ -125,6 +131,10 @@ int help_version(struct command *command);
 void help_overview(void);
 void help_verb(const struct verb *verb);
 int completion_run(struct command *command);
+void completion_print_verb(const struct verb *verb); /* a case for bash and zsh */
+void completion_print_zsh(void);
+void completion_print_fish(void);
+const char *completion_words(enum value_kind kind, const char *choices); /* what stands for it in the scripts */
 
 /* The verbs. */
 int check_run(struct command *command);
@@ -135,14 +145,34 @@ int host_list(struct command *command);
 int topology_run(struct command *command);
 int events_run(struct command *command);
 int machine_define(struct command *command);
+int machine_create(struct command *command);
 int machine_undefine(struct command *command);
+int machine_autostart(struct command *command);
 int machine_power(struct command *command);
 int machine_list(struct command *command);
 int machine_info(struct command *command);
 int machine_state(struct command *command);
 int machine_monitor(struct command *command);
+/* card.c: VMs' NICs. */
 int card_list(struct command *command);
+int card_check_scope(struct command *command); /* --live, --config, --current, --persistent */
+void card_add_scope(const struct command *command, json_t *body);
+json_t *card_settings(const struct nic *nic); /* what is stated, as a request has it; what is cleared is null */
+/* The NIC of that TAP or MAC, out of the running VM's NICs and the file's, or (--config) out of the file's alone. The caller's; NULL: it was said. */
+json_t *card_find(struct command *command, const char *word);
+void card_print_warnings(const struct command *command, const json_t *answer);
+/* card_plug.c */
 int card_attach(struct command *command);
 int card_detach(struct command *command);
+/* card_change.c */
+int card_update(struct command *command);
+int card_set_link(struct command *command);
+int card_get_link(struct command *command);
+int card_tune(struct command *command);
+/* card_figures.c */
+int card_statistics(struct command *command);
+int card_addresses(struct command *command);
+/* card_xml.c: libvirt's XML of a NIC; the caller frees it. */
+char *card_xml(const struct nic *nic);
 int console_run(struct command *command);
 int console_attach(struct command *command, const char *vm); /* until Ctrl-] or the console's end */

@@ -52,7 +52,7 @@ static const char tail[] =
     "}\n"
     "complete -F _trestle trestle\n";
 
-static const char *words_of(enum value_kind kind, const char *choices)
+const char *completion_words(enum value_kind kind, const char *choices)
 {
     switch (kind) {
     case VALUE_VM:
@@ -71,16 +71,17 @@ static const char *words_of(enum value_kind kind, const char *choices)
     case VALUE_TEXT:
     case VALUE_NUMBER:
     case VALUE_CHOICE:
+    case VALUE_SETTING:
         break;
     }
     return choices ? choices : "|";
 }
 
-static void print_verb(const struct verb *verb)
+void completion_print_verb(const struct verb *verb)
 {
     printf("    %s)\n        kinds='", verb->name);
     for (size_t i = 0; i < VERB_ARGUMENTS && verb->arguments[i].name; i++)
-        printf("%s%s", i ? " " : "", words_of(verb->arguments[i].kind, verb->arguments[i].choices));
+        printf("%s%s", i ? " " : "", completion_words(verb->arguments[i].kind, verb->arguments[i].choices));
     printf("'\n        options='");
     for (size_t i = 0; i < VERB_OPTIONS && verb->options[i].name; i++)
         if (!verb->options[i].later)
@@ -88,9 +89,9 @@ static void print_verb(const struct verb *verb)
     printf("'\n        values=' ");
     for (size_t i = 0; i < VERB_OPTIONS && verb->options[i].name; i++)
         if (verb->options[i].kind != VALUE_FLAG)
-            printf("%s=%s ", verb->options[i].name, words_of(verb->options[i].kind, verb->options[i].choices));
+            printf("%s=%s ", verb->options[i].name, completion_words(verb->options[i].kind, verb->options[i].choices));
     for (size_t i = 0; i < VERB_ARGUMENTS && verb->arguments[i].name; i++)
-        printf("%s=%s ", verb->arguments[i].name, words_of(verb->arguments[i].kind, verb->arguments[i].choices));
+        printf("%s=%s ", verb->arguments[i].name, completion_words(verb->arguments[i].kind, verb->arguments[i].choices));
     printf("' ;;\n");
 }
 
@@ -98,7 +99,7 @@ static int print_script(void)
 {
     fputs(head, stdout);
     for (size_t i = 0; i < verb_count; i++)
-        print_verb(&verb_table[i]);
+        completion_print_verb(&verb_table[i]);
     fputs(tail, stdout);
     return EXIT_DONE;
 }
@@ -128,6 +129,10 @@ int completion_run(struct command *command)
 
     if (!strcmp(what, "bash"))
         return print_script();
+    if (!strcmp(what, "zsh") || !strcmp(what, "fish")) {
+        (strcmp(what, "zsh") ? completion_print_fish : completion_print_zsh)();
+        return EXIT_DONE;
+    }
     if (!strcmp(what, "verbs"))
         return print_verbs();
     if (!strcmp(what, "vms"))

@@ -92,6 +92,8 @@ static void print_daemon(const json_t *status)
         output_print("at work: %s\n", busy);
     json_array_foreach (json_object_get(status, "troubles"), i, trouble)
         output_print("trouble: %s\n", json_string_value(trouble));
+    json_array_foreach (json_object_get(status, "warnings"), i, trouble)
+        output_print("warning: %s\n", json_string_value(trouble));
     putchar('\n');
 }
 

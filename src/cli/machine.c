@@ -1,4 +1,4 @@
-/* VMs: define, undefine, power, list, dominfo, domstate, QMP. */
+/* VMs: define, create, undefine, autostart, power, list, dominfo, domstate, QMP. */
 #include <fcntl.h>
 #include <string.h>
 
@@ -24,21 +24,34 @@ static json_t *define_body(const char *name, const char *path, const char *text)
     return json_pack("{s:s, s:s, s:s}", "name", name, "text", text, "file", path);
 }
 
-int machine_define(struct command *command)
+/* The request's body out of the file, with its caller's rights; NULL: it was said why. */
+static json_t *file_body(struct command *command, const char *name)
 {
     const char *path = arguments_get(command, "file");
-    CLEANUP(freep) char *name = name_of_file(path);
     CLEANUP(freep) char *text = NULL;
-    CLEANUP(document_freep) json_t *answer = NULL;
     json_t *body;
     struct error err = {0};
     size_t size = 0;
 
-    if (file_read(AT_FDCWD, path, VM_FILE_LIMIT, &text, &size, &err) < 0)
-        return output_fail(command, "%s", err.text);
+    if (file_read(AT_FDCWD, path, VM_FILE_LIMIT, &text, &size, &err) < 0) {
+        output_fail(command, "%s", err.text);
+        return NULL;
+    }
     body = strlen(text) == size ? define_body(name, path, text) : NULL;
     if (!body)
-        return output_fail(command, "%s: is no text in UTF-8", path);
+        output_fail(command, "%s: is no text in UTF-8", path);
+    return body;
+}
+
+int machine_define(struct command *command)
+{
+    const char *path = arguments_get(command, "file");
+    CLEANUP(freep) char *name = name_of_file(path);
+    CLEANUP(document_freep) json_t *answer = NULL;
+    json_t *body = file_body(command, name);
+
+    if (!body)
+        return EXIT_FAILED;
     answer = call_daemon(command, "POST", "/v1/vms", body);
     if (!answer)
         return EXIT_FAILED;
@@ -63,6 +76,52 @@ int machine_undefine(struct command *command)
     return EXIT_DONE;
 }
 
+static void print_start(const json_t *vm)
+{
+    const char *reason = document_string(vm, "reason", NULL);
+
+    output_print("%s, pid %lld%s%s\n", document_string(vm, "state", "?"), (long long)document_number(vm, "pid", 0),
+                 reason ? ": " : "", reason ? reason : "");
+}
+
+int machine_create(struct command *command)
+{
+    const char *path = arguments_get(command, "file");
+    CLEANUP(freep) char *name = name_of_file(path);
+    CLEANUP(freep) char *waiting = memory_format("VM %s", name);
+    CLEANUP(document_freep) json_t *vm = NULL;
+    json_t *body = file_body(command, name);
+
+    if (!body)
+        return EXIT_FAILED;
+    json_object_set_new(body, "transient", json_true());
+    command->waiting_for = waiting;
+    vm = call_daemon(command, "POST", "/v1/vms", body);
+    command->waiting_for = NULL;
+    if (!vm)
+        return EXIT_FAILED;
+    if (command->json && !arguments_flag(command, "console"))
+        return output_json(vm);
+    output_print("Domain '%s' created from %s\n", name, path);
+    print_start(vm);
+    return arguments_flag(command, "console") ? console_attach(command, name) : EXIT_DONE;
+}
+
+int machine_autostart(struct command *command)
+{
+    const char *name = arguments_get(command, "domain");
+    CLEANUP(freep) char *path = call_path("/v1/vms/%s", name);
+    bool disable = arguments_flag(command, "disable");
+    CLEANUP(document_freep) json_t *vm = call_daemon(command, "PATCH", path, json_pack("{s:b}", "autostart", !disable));
+
+    if (!vm)
+        return EXIT_FAILED;
+    if (command->json)
+        return output_json(vm);
+    output_print("Domain '%s' %s as autostarted\n", name, disable ? "unmarked" : "marked");
+    return EXIT_DONE;
+}
+
 /* virsh's words for what was done. */
 static const struct {
     const char *verb, *done;
@@ -81,12 +140,9 @@ static const char *power_text(const char *verb)
 
 static void print_power(const struct command *command, const json_t *vm)
 {
-    const char *reason = document_string(vm, "reason", NULL);
-
     output_print("Domain '%s' %s\n", arguments_get(command, "domain"), power_text(command->name));
     if (!strcmp(command->name, "start"))
-        output_print("%s, pid %lld%s%s\n", document_string(vm, "state", "?"), (long long)document_number(vm, "pid", 0),
-                     reason ? ": " : "", reason ? reason : "");
+        print_start(vm);
 }
 
 int machine_power(struct command *command)
@@ -155,6 +211,17 @@ static void print_number(const char *label, int64_t value, const char *unit)
     print_figure(label, text);
 }
 
+/* Of a VM that runs: what a further NIC could be plugged into. */
+static void print_slots(const json_t *vm)
+{
+    if (!json_is_integer(json_object_get(vm, "free_slots")))
+        return;
+    output_print("%-15s %lld\n", "Free slots:", (long long)document_number(vm, "free_slots", 0));
+    if (document_number(vm, "free_slots", 0) != document_number(vm, "free_conventional_slots", 0))
+        output_print("%-15s %lld for e1000, rtl8139 and their like\n", "",
+                     (long long)document_number(vm, "free_conventional_slots", 0));
+}
+
 static void print_info(const json_t *vm)
 {
     print_number("Id:", document_number(vm, "pid", 0), "");
@@ -166,6 +233,7 @@ static void print_info(const json_t *vm)
         print_figure("Reason:", document_string(vm, "reason", NULL));
     print_number("CPU(s):", document_number(vm, "vcpus", 0), "");
     print_number("Max memory:", document_number(vm, "memory", 0) / 1024, " KiB");
+    print_slots(vm);
     print_figure("Persistent:", document_boolean(vm, "defined", false) ? "yes" : "no");
     print_figure("Autostart:", document_boolean(vm, "autostart", false) ? "enable" : "disable");
     putchar('\n');

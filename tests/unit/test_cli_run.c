@@ -75,56 +75,12 @@ static void test_info(void **state)
     (void)state;
     assert_int_equal(RUN_WITH("dominfo c2", GET("/v1/vms/c2", VM)), 0);
     expect_in(ran.output, "CPU(s):         2\nMax memory:     1048576 KiB\nPersistent:     yes\nAutostart:      disable\n");
+    assert_int_equal(RUN_WITH("dominfo c2", GET("/v1/vms/c2", "{\"free_slots\":3,\"free_conventional_slots\":0}")), 0);
+    expect_in(ran.output, "Free slots:     3\n                0 for e1000, rtl8139 and their like\n");
+    assert_int_equal(RUN_WITH("dominfo c2", GET("/v1/vms/c2", "{\"free_slots\":3,\"free_conventional_slots\":3}")), 0);
+    assert_null(strstr(ran.output, "rtl8139"));
     assert_int_equal(RUN_WITH("domstate c2", GET("/v1/vms/c2", VM)), 0);
     assert_string_equal(ran.output, "running\n");
-}
-
-static void test_attach(void **state)
-{
-    (void)state;
-    assert_int_equal(
-        RUN_WITH("attach-interface c2 bridge br0 --model e1000 --live --target vnet7",
-                 {"POST /v1/vms/c2/nics ", "{\"type\":\"bridge\",\"source\":\"br0\",\"model\":\"e1000\"}", "201 Created", NET0}),
-        0);
-    assert_string_equal(ran.output, "Interface attached successfully\n"
-                                    "net0: c2-net0 on br0, e1000, 52:54:00:00:00:11, vhost off (e1000 has none)\n");
-    assert_int_equal(
-        RUN_WITH("attach-interface --type bridge c2 --queues 4 --source=br0 --vhost on --link down --alias net7 --isolated",
-                 {"POST /v1/vms/c2/nics ",
-                  "{\"nic\":\"net7\",\"type\":\"bridge\",\"source\":\"br0\",\"vhost_mode\":\"on\",\"link\":\"down\",\"queues\":4,"
-                  "\"isolated\":true}",
-                  "201 Created", NET1}),
-        0);
-    expect_in(ran.output, "vhost on\n");
-    assert_int_equal(run("attach-interface c2 xyz br0"), 1);
-    assert_string_equal(ran.errors, "trestle: attach-interface: No support for xyz in command 'attach-interface'\n");
-    assert_int_equal(run("attach-interface c2 network default"), 1);
-    expect_in(ran.errors, "not there yet");
-}
-
-static void test_detach(void **state)
-{
-    (void)state;
-    assert_int_equal(RUN_WITH("detach-interface c2 bridge", GET("/v1/vms/c2/nics", "[" NET0 "," NET2 "]"),
-                              {"DELETE /v1/vms/c2/nics/net0 HTTP", NULL, "200 OK", "{}"}),
-                     0);
-    assert_string_equal(ran.output, "Interface detached successfully\n");
-    assert_int_equal(RUN_WITH("detach-interface c2 bridge --mac 52:54:00:00:00:12 --timeout 5",
-                              GET("/v1/vms/c2/nics", "[" NET0 "," NET1 "]"),
-                              {"DELETE /v1/vms/c2/nics/net1?timeout=5 HTTP", NULL, "200 OK", "{}"}),
-                     0);
-    assert_int_equal(RUN_WITH("detach-interface c2 bridge", GET("/v1/vms/c2/nics", "[" NET0 "," NET1 "]")), 1);
-    expect_in(ran.errors, "Domain has 2 interfaces. Please specify which one to detach using --mac");
-    assert_int_equal(RUN_WITH("detach-interface c2 bridge", GET("/v1/vms/c2/nics", "[" NET2 "]")), 1);
-    expect_in(ran.errors, "No interface found whose type is bridge");
-    assert_int_equal(RUN_WITH("detach-interface c2 bridge --mac 52:54:00:00:00:99", GET("/v1/vms/c2/nics", "[" NET0 "]")), 1);
-    expect_in(ran.errors, "No interface with MAC address 52:54:00:00:00:99 was found");
-    assert_int_equal(
-        RUN_WITH("detach-interface c2 bridge", GET("/v1/vms/c2/nics", "[" NET0 "]"),
-                 {"DELETE /v1/vms/c2/nics/net0 ", NULL, "504 Gateway Timeout", "{\"detail\":\"the guest did not answer\"}"}),
-        1);
-    assert_string_equal(ran.errors, "trestle: detach-interface: the guest did not answer\n");
-    assert_string_equal(ran.output, "");
 }
 
 #define STEP "\"steps\":[{\"op\":\"link-create\",\"object\":\"br0\",\"text\":\"create bridge br0\"}]"
@@ -214,7 +170,11 @@ static void test_strange_answers(void **state)
     assert_int_equal(RUN_WITH("dominfo c2", {"GET ", NULL, "200 OK", "[1,2]"}), 0);
     assert_int_equal(RUN_WITH("domstate c2 --json", {"GET ", NULL, "200 OK", "{}"}), 0);
     assert_int_equal(RUN_WITH("topology", {"GET ", NULL, "200 OK", "{\"interfaces\":[1,null,{\"ports\":7}]}"}), 0);
-    assert_int_equal(RUN_WITH("status", {"GET ", NULL, "200 OK", "{\"troubles\":[1],\"interfaces\":[2]}"}), 0);
+    assert_int_equal(RUN_WITH("domifaddr c2", {"GET ", NULL, "200 OK", "[1,{\"addresses\":[2,{}]}]"}), 0);
+    assert_int_equal(RUN_WITH("domiflist c2 --all", {"GET ", NULL, "200 OK", "[1,{\"vhost_reason\":2}]"}), 0);
+    assert_int_equal(RUN_WITH("domiftune c2 t", {"GET ", NULL, "200 OK", "[1,{\"interface\":\"t\",\"inbound\":\"x\"}]"}), 0);
+    assert_int_equal(RUN_WITH("detach-interface c2 bridge", {"GET ", NULL, "200 OK", "{\"nics\":[3]}"}), 1);
+    assert_int_equal(RUN_WITH("status", {"GET ", NULL, "200 OK", "{\"warnings\":[1],\"troubles\":[1],\"interfaces\":[2]}"}), 0);
 }
 
 static char *make_file(const char *directory, const char *name, const char *text)
@@ -248,6 +208,28 @@ static void test_define(void **state)
     rmdir(directory);
     assert_int_equal(RUN_WITH("undefine c9", {"DELETE /v1/vms/c9 ", NULL, "200 OK", "{\"name\":\"c9\"}"}), 0);
     assert_string_equal(ran.output, "Domain 'c9' has been undefined\n");
+}
+
+static void test_create(void **state)
+{
+    char directory[] = "/tmp/trestle-test-XXXXXX", *path, *words;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    path = make_file(directory, "c9.vm", "[vm]\n");
+    words = memory_format("create %s", path);
+    assert_int_equal(RUN_WITH(words, {"POST /v1/vms ", "\"transient\":true}", "201 Created", VM}), 0);
+    expect_in(ran.output, "Domain 'c9' created from /tmp/");
+    expect_in(ran.output, "running, pid 4711\n");
+    assert_int_equal(RUN_WITH(words, {"POST /v1/vms ", NULL, "409 Conflict", "{\"detail\":\"there is one\"}"}), 1);
+    unlink(path);
+    rmdir(directory);
+    free(words);
+    free(path);
+    assert_int_equal(RUN_WITH("autostart c2", {"PATCH /v1/vms/c2 ", "{\"autostart\":true}", "200 OK", VM}), 0);
+    assert_string_equal(ran.output, "Domain 'c2' marked as autostarted\n");
+    assert_int_equal(RUN_WITH("autostart c2 --disable", {"PATCH /v1/vms/c2 ", "{\"autostart\":false}", "200 OK", VM}), 0);
+    assert_string_equal(ran.output, "Domain 'c2' unmarked as autostarted\n");
 }
 
 static void test_check(void **state)
@@ -311,8 +293,7 @@ int main(void)
         cmocka_unit_test(test_power),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_info),
-        cmocka_unit_test(test_attach),
-        cmocka_unit_test(test_detach),
+        cmocka_unit_test(test_create),
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_apply),
         cmocka_unit_test(test_topology),

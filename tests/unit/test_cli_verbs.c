@@ -61,6 +61,8 @@ static void test_the_verbs_that_are_promised(void **state)
         "destroy",  "shutdown",  "suspend",    "resume",           "reset",
         "list",     "dominfo",   "domstate",   "console",          "help",
         "version",  "domiflist", "completion", "attach-interface", "detach-interface",
+        "create",   "autostart", "domif-setlink", "domif-getlink",   "domiftune",
+        "domifstat", "domifaddr", "update-interface",
     };
 
     (void)state;
@@ -170,6 +172,32 @@ static void test_the_manual_page_agrees(void **state)
     text_clear(&verbs);
 }
 
+/* What a shell makes of a script and what is typed; the output's words in one line. */
+static char *ask_shell(const char *shell, const char *script)
+{
+    CLEANUP(freep) char *whole = memory_format("%s\n%s\n", ran.output, script);
+    char path[] = "/tmp/trestle-test-XXXXXX", *command;
+    int fd = mkstemp(path);
+    static char line[500];
+    FILE *pipe;
+    size_t length;
+
+    assert_int_equal(write(fd, whole, strlen(whole)), strlen(whole));
+    close(fd);
+    command = memory_format("%s %s", shell, path);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    length = fread(line, 1, sizeof(line) - 1, pipe);
+    line[length] = '\0';
+    for (char *at = line; *at; at++)
+        if (*at == '\n')
+            *at = at[1] ? ' ' : '\0';
+    assert_int_equal(pclose(pipe), 0);
+    unlink(path);
+    free(command);
+    return line;
+}
+
 /* bash itself completes, with a `trestle` that knows two VMs. */
 static char *complete(const char *words)
 {
@@ -179,24 +207,8 @@ static char *complete(const char *words)
                       "status'; [[ $* == 'completion bridges' ]] && echo 'br0'; true; }; compopt() { :; }; "
                       "COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _trestle; echo \"${COMPREPLY[*]}\"",
                       words);
-    CLEANUP(freep) char *whole = memory_format("%s\n%s\n", ran.output, script);
-    char path[] = "/tmp/trestle-test-XXXXXX", *command;
-    int fd = mkstemp(path);
-    static char line[500];
-    FILE *pipe;
 
-    assert_int_equal(write(fd, whole, strlen(whole)), strlen(whole));
-    close(fd);
-    command = memory_format("bash %s", path);
-    pipe = popen(command, "r");
-    assert_non_null(pipe);
-    if (!fgets(line, sizeof(line), pipe))
-        line[0] = '\0';
-    line[strcspn(line, "\n")] = '\0';
-    assert_int_equal(pclose(pipe), 0);
-    unlink(path);
-    free(command);
-    return line;
+    return ask_shell("bash", script);
 }
 
 static void test_completion_in_bash(void **state)
@@ -212,9 +224,62 @@ static void test_completion_in_bash(void **state)
     assert_string_equal(complete("trestle attach-interface c2 bridge b"), "br0");
     assert_string_equal(complete("trestle attach-interface c2 --model e1000 bridge ''"), "br0");
     assert_string_equal(complete("trestle attach-interface c2 bridge br0 --vhost o"), "on off");
-    assert_string_equal(complete("trestle attach-interface c2 bridge br0 --per"), "");
+    assert_string_equal(complete("trestle attach-interface c2 bridge br0 --per"), "--persistent");
+    assert_string_equal(complete("trestle attach-interface c2 bridge br0 --scr"), ""); /* not there yet */
+    assert_string_equal(complete("trestle update-interface c2 --vlan ''"), "none");
     assert_string_equal(complete("trestle start c2 ''"), "");
     assert_string_equal(complete("trestle --v"), "--version");
+}
+
+/* zsh's compadd prints what it is given; the shell itself would choose those that begin as the word does. */
+static char *complete_zsh(const char *words)
+{
+    CLEANUP(freep)
+    char *script = memory_format("trestle() { case \"$*\" in 'completion vms') print c1 c2 | tr ' ' '\\n';; 'completion bridges') "
+                                 "print br0;; esac; }; _files() { print files; }; compadd() { shift; for w in $@; do [[ -n $w && $w == "
+                                 "${words[CURRENT]}* ]] && print -- $w; done; true; }; words=(%s); CURRENT=$#words; _trestle",
+                                 words);
+
+    return ask_shell("zsh -f", script);
+}
+
+static void test_completion_in_zsh(void **state)
+{
+    (void)state;
+    if (system("zsh -c true 2>/dev/null") != 0)
+        skip();
+    assert_int_equal(run("completion zsh"), 0);
+    assert_string_equal(complete_zsh("trestle start ''"), "c1 c2");
+    assert_string_equal(complete_zsh("trestle --json start c2 --c"), "--console");
+    assert_string_equal(complete_zsh("trestle attach-interface c2 --model e1000 bridge ''"), "br0");
+    assert_string_equal(complete_zsh("trestle attach-interface c2 bridge br0 --vhost o"), "on off");
+    assert_string_equal(complete_zsh("trestle define ''"), "files");
+    assert_string_equal(complete_zsh("trestle start c2 ''"), "");
+    assert_string_equal(complete_zsh("trestle --v"), "--version");
+}
+
+static char *complete_fish(const char *words)
+{
+    CLEANUP(freep)
+    char *script = memory_format("function trestle; switch \"$argv\"; case 'completion vms'; printf '%%s\\n' c1 c2; case 'completion "
+                                 "bridges'; echo br0; end; end\ncomplete -C '%s' | string replace -r '\\t.*' ''; true",
+                                 words);
+
+    return ask_shell("fish --no-config", script);
+}
+
+static void test_completion_in_fish(void **state)
+{
+    (void)state;
+    if (system("fish --no-config -c true 2>/dev/null") != 0)
+        skip();
+    assert_int_equal(run("completion fish"), 0);
+    assert_string_equal(complete_fish("trestle stat"), "status");
+    assert_string_equal(complete_fish("trestle start "), "c1 c2");
+    assert_string_equal(complete_fish("trestle --json start c2 --c"), "--console");
+    assert_string_equal(complete_fish("trestle attach-interface c2 --model e1000 bridge "), "br0");
+    assert_string_equal(complete_fish("trestle attach-interface c2 bridge br0 --vhost o"), "off on");
+    assert_string_equal(complete_fish("trestle start c2 "), "");
 }
 
 /* Words that don't fit. */
@@ -256,17 +321,37 @@ static void test_usage_errors(void **state)
     expect_usage("attach-interface c2 bridge br0 --queues many", "from 1 to 256");
     expect_usage("attach-interface c2 bridge br0 --queues 0", "from 1 to 256");
     expect_usage("attach-interface c2 bridge br0 --mtu=67", "from 68 to 65535");
-    expect_usage("attach-interface c2 bridge br0 --link sideways", "up|down");
+    expect_usage("attach-interface c2 bridge br0 --link sideways", "wants down or up");
     expect_usage("detach-interface c2 bridge --timeout -1", "from 0 to 3600");
+    expect_usage("attach-interface c2 bridge br0 --queues 0", "auto or a number from 1 to 256");
+    expect_usage("attach-interface c2 bridge br0 --vlan 4095", "from 1 to 4094");
+    expect_usage("attach-interface c2 bridge br0 --trunk 1-", "VLANs from 1 to 4094");
+    expect_usage("attach-interface c2 bridge br0 --inbound lots", "inbound format is incorrect");
+    expect_usage("attach-interface c2 bridge br0 --mac 53:54:00:00:00:11", "an even first byte");
+    expect_usage("attach-interface c2 bridge br0 --model ne2000", "wants virtio, e1000");
+    expect_usage("attach-interface c2 bridge br0 --alias a/b", "--alias contains");
+    expect_usage("attach-interface c2 bridge br0 --current --live", "Options --current and --live are mutually exclusive");
+    expect_usage("attach-interface c2 bridge br0 --current --persistent", "--current and --persistent are mutually");
+    expect_usage("attach-interface c2 ethernet", "SOURCE is missing: the TAP");
+    expect_usage("attach-interface c2 ethernet tap0 --target tap1", "is not the TAP tap0");
+    expect_usage("attach-interface c2 bridge br/0", "SOURCE wants an interface's name");
+    expect_usage("detach-interface c2 bridge --current --config", "Options --current and --config are mutually exclusive");
+    expect_usage("update-interface c2 --link up", "--mac is missing");
+    expect_usage("update-interface c2 --mac br0 --link up", "--mac wants a MAC");
+    expect_usage("update-interface c2 --mac 52:54:00:00:00:11", "nothing to change");
+    expect_usage("update-interface c2 --mac 52:54:00:00:00:11 --vlan nothing", "from 1 to 4094");
+    expect_usage("domif-setlink c2 c2-net0 sideways", "up|down");
+    expect_usage("domifaddr c2 --source dns", "lease|agent|arp");
+    expect_usage("domiftune c2 c2-net0 --current --live", "mutually exclusive");
     expect_usage("apply --repair --no-repair", "mutually exclusive");
-    expect_usage("completion fish", "bash|verbs");
+    expect_usage("completion tcsh", "bash|zsh|fish|verbs");
     expect_usage("events --since yesterday", "wants a number");
 }
 
 static void test_what_is_not_there_yet(void **state)
 {
-    static const char *const options[] = {"--config",       "--persistent", "--current",   "--print-xml", "--inbound 1000",
-                                          "--outbound=500", "--vlan 10",    "--trunk 1-9", "--script /x", "--managed"};
+    static const char *const options[] = {"--script /x", "--managed", "--source-mode vepa", "--inbound 1,2,3,4", "--inbound ,,,4"};
+    static const char *const types[] = {"network", "direct", "hostdev", "vhostuser"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
@@ -275,6 +360,13 @@ static void test_what_is_not_there_yet(void **state)
         assert_int_equal(run(words), 1);
         expect_in(ran.errors, "not there yet");
         assert_ptr_equal(strchr(ran.errors, '\n'), ran.errors + strlen(ran.errors) - 1); /* one line */
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        CLEANUP(freep) char *words = memory_format("attach-interface c2 %s x", types[i]);
+
+        assert_int_equal(run(words), 1);
+        expect_in(ran.errors, "not there yet");
+        assert_ptr_equal(strchr(ran.errors, '\n'), ran.errors + strlen(ran.errors) - 1);
     }
     assert_int_equal(run("apply --confirm 30"), 1);
     expect_in(ran.errors, "not there yet");
@@ -285,6 +377,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_table_is_sound),         cmocka_unit_test(test_the_verbs_that_are_promised),
         cmocka_unit_test(test_every_verb_explains_itself), cmocka_unit_test(test_the_manual_page_agrees),
+        cmocka_unit_test(test_completion_in_zsh),
+        cmocka_unit_test(test_completion_in_fish),
         cmocka_unit_test(test_completion_in_bash),         cmocka_unit_test(test_usage_errors),
         cmocka_unit_test(test_what_is_not_there_yet),
     };
