@@ -1,0 +1,36 @@
+/* What the files of this folder share; no other folder includes it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "filter/filter.h"
+
+/* A chain that drops what no rule accepts. */
+struct filter_culprit {
+    char what[200]; /* "the chain FORWARD of the table ip filter" */
+    char cure[400]; /* a command that lets bridged packets pass, and no others if that can be said */
+    bool ipv6;      /* drops IPv6 alone */
+    bool bridge;    /* in the bridge family: bridge-nf-call-… is no matter */
+};
+
+struct filter_scope {
+    bool ipv4, ipv6;    /* which bridged packets pass the filters of IP */
+    const char *bridge; /* NULL = any */
+};
+
+/* 1 = found, 0 = none, -errno. */
+int filter_nft_find(const struct filter_scope *scope, struct filter_culprit *ret, struct error *err);
+int filter_legacy_find(const struct filter_scope *scope, struct filter_culprit *ret, struct error *err);
+
+/* Does a rule accept what a bridge forwards? Conditions are gathered while a rule is read. */
+struct filter_rule {
+    bool accept;            /* its verdict */
+    bool physdev;           /* bridged packets only (iptables' -m physdev --physdev-is-bridged) */
+    bool other;             /* a condition that was not understood */
+    char in[16], out[16];   /* interfaces; "" = any */
+};
+bool filter_rule_lets_pass(const struct filter_rule *rule, const struct filter_scope *scope, bool bridge_family);
+/* The data of iptables' match of that name; anything but physdev is an `other`. */
+void filter_rule_match(struct filter_rule *rule, const char *name, const void *data, size_t size);
