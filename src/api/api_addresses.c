@@ -57,7 +57,8 @@ static json_t *guest_addresses(const json_t *interface)
     size_t i;
 
     json_array_foreach (json_object_get(interface, "ip-addresses"), i, address) {
-        const char *text = document_string(address, "ip-address", NULL), *family = document_string(address, "ip-address-type", "");
+        const char *text = document_string(address, "ip-address", NULL);
+        const char *family = document_string(address, "ip-address-type", "");
 
         if (text)
             json_array_append_new(list, address_json(!strcmp(family, "ipv6") ? "ipv6" : "ipv4", text,
@@ -114,7 +115,7 @@ void api_addresses_list(struct api_request *request)
     if (!api_vms_find(request, &vm))
         return;
     if (source && !strcmp(source, "lease"))
-        refuse(request, EOPNOTSUPP, "source lease: there are no DHCP networks yet that would know of leases; arp and agent are there");
+        refuse(request, EOPNOTSUPP, "source lease: there are no DHCP networks yet that would know of leases; ask arp or agent");
     else if (source && strcmp(source, "arp") && strcmp(source, "agent"))
         refuse(request, EINVAL, "source wants lease, agent or arp");
     else if (!vm.observed)

@@ -216,7 +216,8 @@ static void answer_power(struct api_request *request, const char *name, unsigned
         api_answer_json(request, status, api_view_vm(&vm));
     else /* it ran without a file: now it is neither defined nor running */
         api_answer_json(request, status,
-                        json_pack("{s:s, s:s, s:n, s:b}", "name", name, "state", vm_state_names[VM_SHUT_OFF], "pid", "defined", 0));
+                        json_pack("{s:s, s:s, s:n, s:b}", "name", name, "state", vm_state_names[VM_SHUT_OFF], "pid", "defined",
+                                  0));
 }
 
 static void power_ended(void *context, int result, const struct error *err, const struct plan *plan,

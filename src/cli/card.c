@@ -8,7 +8,8 @@
 
 static json_t *get_cards(struct command *command, bool stated)
 {
-    CLEANUP(freep) char *path = call_path(stated ? "/v1/vms/%s/nics?config=1" : "/v1/vms/%s/nics", arguments_get(command, "domain"));
+    CLEANUP(freep)
+    char *path = call_path(stated ? "/v1/vms/%s/nics?config=1" : "/v1/vms/%s/nics", arguments_get(command, "domain"));
 
     return call_daemon(command, "GET", path, NULL);
 }

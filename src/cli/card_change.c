@@ -50,8 +50,10 @@ int card_update(struct command *command)
 
     if (result != EXIT_DONE)
         return result;
-    if (!mac || text_mac(mac, bytes) < 0)
-        return arguments_usage_error(command, mac ? "--mac wants a MAC address like 52:54:00:00:00:11" : "--mac is missing: which NIC");
+    if (!mac)
+        return arguments_usage_error(command, "--mac is missing: which NIC");
+    if (text_mac(mac, bytes) < 0)
+        return arguments_usage_error(command, "--mac wants a MAC address like 52:54:00:00:00:11");
     if (!states_anything(command))
         return arguments_usage_error(command, "nothing to change is named");
     answer = change_settings(command, mac);

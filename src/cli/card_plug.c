@@ -81,7 +81,8 @@ static void print_card(const json_t *nic)
     const char *source = document_string(nic, "source", NULL);
 
     output_print("%s: %s%s%s, %s, %s", document_string(nic, "nic", "?"), document_string(nic, "interface", "no interface"),
-                 source ? " on " : "", source ? source : "", document_string(nic, "model", "?"), document_string(nic, "mac", "?"));
+                 source ? " on " : "", source ? source : "", document_string(nic, "model", "?"),
+                 document_string(nic, "mac", "?"));
     if (!document_boolean(nic, "live", true))
         output_print(", in the VM's file");
     else

@@ -158,7 +158,8 @@ int card_list(struct command *command);
 int card_check_scope(struct command *command); /* --live, --config, --current, --persistent */
 void card_add_scope(const struct command *command, json_t *body);
 json_t *card_settings(const struct nic *nic); /* what is stated, as a request has it; what is cleared is null */
-/* The NIC of that TAP or MAC, out of the running VM's NICs and the file's, or (--config) out of the file's alone. The caller's; NULL: it was said. */
+/* The NIC of that TAP or MAC, out of the running VM's NICs and the file's, or (--config) out of the file's alone. The caller's;
+ * NULL: it was said why. */
 json_t *card_find(struct command *command, const char *word);
 void card_print_warnings(const struct command *command, const json_t *answer);
 /* card_plug.c */

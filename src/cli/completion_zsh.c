@@ -50,7 +50,8 @@ static const char tail[] =
     "    ((at < $#)) && { shift $at; _trestle_words \"$1\"; }\n"
     "    return 0\n"
     "}\n"
-    "if [[ $funcstack[1] == _trestle ]]; then _trestle \"$@\"; elif (($+functions[compdef])); then compdef _trestle trestle; fi\n";
+    "if [[ $funcstack[1] == _trestle ]]; then _trestle \"$@\"\n"
+    "elif (($+functions[compdef])); then compdef _trestle trestle; fi\n";
 
 void completion_print_zsh(void)
 {

@@ -114,11 +114,13 @@ const struct verb verb_table[] = {
      .options = {FLAG("all", "their names, states, and where they are, too"), FLAG("inactive", "as the VM's file has them")}},
     {.name = "attach-interface", .group = CARDS, .run = card_attach,
      .help = "plug a NIC into a VM",
-     .details = "What was plugged is read back and printed. Without any of the last four options: into the running VM.",
+     .details = "What was plugged is read back and printed. Without --live, --config, --current and --persistent: into the "
+                "running VM.",
      .arguments = {DOMAIN,
                    WORD("type", "bridge (Linux or Open vSwitch), user (QEMU's own NAT), ethernet (a TAP that exists)",
                         .kind = VALUE_TEXT, .choices = "bridge|user|ethernet"),
-                   WORD("source", "the bridge; the TAP; nothing, or -, for the type user", .kind = VALUE_BRIDGE, .optional = true)},
+                   WORD("source", "the bridge; the TAP; nothing, or -, for the type user", .kind = VALUE_BRIDGE,
+                        .optional = true)},
      .options = {SETTING("model", "Model", "virtio (the default), e1000, e1000e, rtl8139, …"),
                  SETTING("mac", "MAC", "MAC address; else one is made up"),
                  SETTING("target", "Target", "name of the TAP; else VM-NIC (vnet*, macvtap* and macvlan* count as none)"),
@@ -140,7 +142,7 @@ const struct verb verb_table[] = {
     {.name = "detach-interface", .group = CARDS, .run = card_detach,
      .help = "unplug a NIC from a VM",
      .details = "Done means that the guest has let go of it. Past the time limit the command fails; the removal completes by "
-                "itself when the guest answers later. Without any of the last four options: from the running VM.",
+                "itself when the guest answers later. Without --live, --config, --current and --persistent: from the running VM.",
      .arguments = {DOMAIN, WORD("type", "bridge, user or ethernet", .kind = VALUE_TEXT, .choices = "bridge|user|ethernet")},
      .options = {TEXT("mac", "which one, when there are several"),
                  NUMBER("timeout", 0, 3600, "seconds to wait for the guest; 20 if not given"),
@@ -148,7 +150,8 @@ const struct verb verb_table[] = {
                  SCOPE}},
     {.name = "update-interface", .group = CARDS, .run = card_update,
      .help = "change a NIC of a VM",
-     .details = "What is not named stays. Without any of the last four options: in the running VM, or else in its file.",
+     .details = "What is not named stays. Without --live, --config, --current and --persistent: in the running VM, or else in "
+                "its file.",
      .arguments = {DOMAIN},
      .options = {TEXT("mac", "which NIC"),
                  SETTING("source", "Bridge", "the bridge to move it to"),
@@ -186,14 +189,15 @@ const struct verb verb_table[] = {
      .options = {TEXT("interface", "only this one: TAP, or with the source agent the name in the guest"),
                  FLAG("full", "name and MAC in every line"),
                  CHOICE("source", "lease|agent|arp",
-                        "who is asked: the host's neighbour tables (arp, the default), the agent in the guest; lease: not there yet")}},
+                        "who is asked: the host's neighbour tables (arp, the default) or the agent in the guest; "
+                        "lease: not there yet")}},
     {.name = "help", .group = SELF, .run = help_run,
      .help = "explain the verbs, or one of them",
      .arguments = {WORD("verb", "the verb to explain", .kind = VALUE_VERB, .optional = true)}},
     {.name = "completion", .group = SELF, .run = completion_run,
      .help = "print the completion script for a shell",
-     .details = "In ~/.bashrc: source <(trestle completion bash); in ~/.zshrc, behind compinit: source <(trestle completion zsh); "
-                "for fish: trestle completion fish > ~/.config/fish/completions/trestle.fish",
+     .details = "In ~/.bashrc: source <(trestle completion bash); in ~/.zshrc, behind compinit: source <(trestle "
+                "completion zsh); for fish: trestle completion fish > ~/.config/fish/completions/trestle.fish",
      .arguments = {CHOICE("what", completions, "the script for a shell, or the names that it asks for")}},
     {.name = "version", .group = SELF, .run = help_version,
      .help = "show the version"},

@@ -20,7 +20,7 @@ enum option_scope { /* a file format, or a section of one */
 
 enum option_type {
     OPTION_BOOL,    /* bool; `choices`: the words for false and true, besides yes, no, on, off, … */
-    OPTION_NUMBER,  /* uint32_t: the file's number × scale; with a scale, decimals are read too; `choices`: a word that stands for 0 */
+    OPTION_NUMBER,  /* uint32_t: the file's number × scale; with a scale, decimals are read too; `choices`: a word for 0 */
     OPTION_SIZE,    /* uint64_t, bytes: 512M, 1G, 64K; a bare number is MiB, as in qemu -m */
     OPTION_STRING,  /* char *, owned by the object; `choices`: the only words allowed */
     OPTION_NAME,    /* char[16], an interface's name */

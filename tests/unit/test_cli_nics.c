@@ -19,7 +19,8 @@ static void test_attach(void **state)
 {
     (void)state;
     assert_int_equal(RUN_WITH("attach-interface c2 bridge br0 --model e1000 --live --target vnet7",
-                              {"POST /v1/vms/c2/nics ", "{\"type\":\"bridge\",\"source\":\"br0\",\"model\":\"e1000\",\"live\":true}",
+                              {"POST /v1/vms/c2/nics ", "{\"type\":\"bridge\",\"source\":\"br0\",\"model\":\"e1000\","
+                                  "\"live\":true}",
                                "201 Created", NET0}),
                      0);
     assert_string_equal(ran.output, "Interface attached successfully\n"
@@ -28,7 +29,8 @@ static void test_attach(void **state)
     assert_int_equal(
         RUN_WITH("attach-interface --type bridge c2 --queues 4 --source=br0 --vhost on --link down --alias net7 --isolated",
                  {"POST /v1/vms/c2/nics ",
-                  "{\"type\":\"bridge\",\"source\":\"br0\",\"vhost_mode\":\"on\",\"queues\":4,\"isolated\":true,\"link\":\"down\","
+                  "{\"type\":\"bridge\",\"source\":\"br0\",\"vhost_mode\":\"on\",\"queues\":4,\"isolated\":true,"
+                      "\"link\":\"down\","
                   "\"nic\":\"net7\"}",
                   "201 Created", NET1}),
         0);
@@ -40,8 +42,10 @@ static void test_attach(void **state)
                                "\"mtu\":9000,\"inbound\":\"1000,,5\",\"outbound\":\"7\",\"persistent\":true}",
                                "201 Created", NET1}),
                      0);
-    assert_int_equal(RUN_WITH("attach-interface c2 user", {"POST /v1/vms/c2/nics ", "{\"type\":\"user\"}", "201 Created", NET1}), 0);
-    assert_int_equal(RUN_WITH("attach-interface c2 user -", {"POST /v1/vms/c2/nics ", "{\"type\":\"user\"}", "201 Created", NET1}), 0);
+    assert_int_equal(RUN_WITH("attach-interface c2 user", {"POST /v1/vms/c2/nics ", "{\"type\":\"user\"}", "201 Created",
+        NET1}), 0);
+    assert_int_equal(RUN_WITH("attach-interface c2 user -", {"POST /v1/vms/c2/nics ", "{\"type\":\"user\"}", "201 "
+        "Created", NET1}), 0);
     assert_int_equal(RUN_WITH("attach-interface c2 ethernet tap0 --current",
                               {"POST /v1/vms/c2/nics ", "{\"type\":\"ethernet\",\"interface\":\"tap0\",\"current\":true}",
                                "201 Created", NET1}),
@@ -62,9 +66,12 @@ static void test_print_xml(void **state)
 {
     (void)state;
     assert_int_equal(run("attach-interface c2 bridge br0 --print-xml"), 0);
-    assert_string_equal(ran.output, "<interface type='bridge'>\n  <source bridge='br0'/>\n  <model type='virtio'/>\n</interface>\n");
-    assert_int_equal(run("attach-interface c2 bridge b'&<r --print-xml --mac 52:54:00:00:00:AA --target t0 --model e1000 --alias n7 "
-                         "--vhost on --queues 4 --vlan 10 --trunk 10,20-21 --inbound 1000,2000,5 --outbound 7 --mtu 9000 --isolated "
+    assert_string_equal(ran.output, "<interface type='bridge'>\n  <source bridge='br0'/>\n  <model "
+        "type='virtio'/>\n</interface>\n");
+    assert_int_equal(run("attach-interface c2 bridge b'&<r --print-xml --mac 52:54:00:00:00:AA --target t0 --model e1000 "
+        "--alias n7 "
+                         "--vhost on --queues 4 --vlan 10 --trunk 10,20-21 --inbound 1000,2000,5 --outbound 7 --mtu 9000 "
+                             "--isolated "
                          "--link down --config"),
                      0);
     assert_string_equal(ran.output, "<interface type='bridge'>\n"
@@ -139,7 +146,8 @@ static void test_detach_where_it_is(void **state)
                               {"DELETE /v1/vms/c2/nics/net2?current=1 HTTP", NULL, "200 OK", "{}"}),
                      0);
     assert_int_equal(RUN_WITH("detach-interface c2 bridge", OFF(NET2),
-                              {"DELETE /v1/vms/c2/nics/net2 HTTP", NULL, "409 Conflict", "{\"detail\":\"vm c2: is not running\"}"}),
+                              {"DELETE /v1/vms/c2/nics/net2 HTTP", NULL, "409 Conflict", "{\"detail\":\"vm c2: is not "
+                                  "running\"}"}),
                      1);
     assert_string_equal(ran.errors, "trestle: detach-interface: vm c2: is not running\n");
 }
@@ -152,9 +160,11 @@ static void test_detach_where_it_is(void **state)
 static void test_update(void **state)
 {
     (void)state;
-    assert_int_equal(RUN_WITH("update-interface c2 --mac 52:54:00:00:00:14 --source br7 --vlan none --trunk 5 --isolated no --inbound 0",
+    assert_int_equal(RUN_WITH("update-interface c2 --mac 52:54:00:00:00:14 --source br7 --vlan none --trunk 5 --isolated "
+        "no --inbound 0",
                               GET("/v1/vms/c2/nics", "[" NET1 "," NET3 "]"),
-                              PATCH("/v1/vms/c2/nics/net3", "{\"source\":\"br7\",\"trunk\":\"5\",\"isolated\":false,\"vlan\":null,"
+                              PATCH("/v1/vms/c2/nics/net3", "{\"source\":\"br7\",\"trunk\":\"5\",\"isolated\":false,"
+                                  "\"vlan\":null,"
                                                             "\"inbound\":null}")),
                      0);
     assert_string_equal(ran.output, "Interface updated successfully\n");
@@ -225,7 +235,8 @@ static void test_addresses(void **state)
     expect_in(ran.output, " t0     52:54:00:00:00:11   ipv6       fe80::7\n");
     assert_null(strstr(ran.output, "t1"));
     assert_int_equal(RUN_WITH("domifaddr c2 --source lease",
-                              {"GET /v1/vms/c2/addresses?source=lease ", NULL, "501 No", "{\"detail\":\"no DHCP networks yet\"}"}),
+                              {"GET /v1/vms/c2/addresses?source=lease ", NULL, "501 No", "{\"detail\":\"no DHCP networks "
+                                  "yet\"}"}),
                      1);
 }
 
@@ -233,7 +244,8 @@ static void test_long_list(void **state)
 {
     (void)state;
     assert_int_equal(RUN_WITH("domiflist c2 --all", GET("/v1/vms/c2/nics", "[" NET0 "," NET2 "," NET3 "]")), 0);
-    expect_in(ran.output, " Interface   Type     Source   Model    MAC                 NIC    In             State     Link   Vhost\n");
+    expect_in(ran.output, " Interface   Type     Source   Model    MAC                 NIC    In             State     "
+        "Link   Vhost\n");
     expect_in(ran.output, "net0   live           -         -      off (e1000 has none)\n");
     expect_in(ran.output, "net2   config         -         -      -\n");
     expect_in(ran.output, "net3   live, config   plugged   down   off\n");

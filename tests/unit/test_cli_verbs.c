@@ -235,8 +235,10 @@ static void test_completion_in_bash(void **state)
 static char *complete_zsh(const char *words)
 {
     CLEANUP(freep)
-    char *script = memory_format("trestle() { case \"$*\" in 'completion vms') print c1 c2 | tr ' ' '\\n';; 'completion bridges') "
-                                 "print br0;; esac; }; _files() { print files; }; compadd() { shift; for w in $@; do [[ -n $w && $w == "
+    char *script = memory_format("trestle() { case \"$*\" in 'completion vms') print c1 c2 | tr ' ' '\\n';; 'completion "
+        "bridges') "
+                                 "print br0;; esac; }; _files() { print files; }; compadd() { shift; for w in $@; do [[ "
+                                     "-n $w && $w == "
                                  "${words[CURRENT]}* ]] && print -- $w; done; true; }; words=(%s); CURRENT=$#words; _trestle",
                                  words);
 
@@ -261,7 +263,8 @@ static void test_completion_in_zsh(void **state)
 static char *complete_fish(const char *words)
 {
     CLEANUP(freep)
-    char *script = memory_format("function trestle; switch \"$argv\"; case 'completion vms'; printf '%%s\\n' c1 c2; case 'completion "
+    char *script = memory_format("function trestle; switch \"$argv\"; case 'completion vms'; printf '%%s\\n' c1 c2; case "
+        "'completion "
                                  "bridges'; echo br0; end; end\ncomplete -C '%s' | string replace -r '\\t.*' ''; true",
                                  words);
 
@@ -350,7 +353,8 @@ static void test_usage_errors(void **state)
 
 static void test_what_is_not_there_yet(void **state)
 {
-    static const char *const options[] = {"--script /x", "--managed", "--source-mode vepa", "--inbound 1,2,3,4", "--inbound ,,,4"};
+    static const char *const options[] = {"--script /x", "--managed", "--source-mode vepa", "--inbound 1,2,3,4",
+        "--inbound ,,,4"};
     static const char *const types[] = {"network", "direct", "hostdev", "vhostuser"};
 
     (void)state;

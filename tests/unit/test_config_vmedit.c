@@ -85,7 +85,8 @@ static void test_sections(void **state)
            "[vm]\nMemory=1G\n\n[nic net0]\nBridge=br0\nModel=virtio\nQueues=auto\n");
     expect("", "net0", "Bridge=br0", "[nic net0]\nBridge=br0\n");
     expect("[vm] # no more", "net0", "Bridge=br0", "[vm] # no more\n\n[nic net0]\nBridge=br0\n");
-    expect("[vm]\n\n[nic net0]\nBridge=br0\n# and this\n\n# display\n[display]\n", "net0", NULL, "[vm]\n\n# display\n[display]\n");
+    expect("[vm]\n\n[nic net0]\nBridge=br0\n# and this\n\n# display\n[display]\n", "net0", NULL, "[vm]\n\n# "
+        "display\n[display]\n");
     expect("[vm]\n\n[nic net0]\nBridge=br0\n", "net0", NULL, "[vm]\n");
     expect("[nic net0]\nBridge=br0\nColour=red\n# of net1\n[nic net1]\nType=user\n", "net0", NULL,
            "# of net1\n[nic net1]\nType=user\n");
@@ -96,7 +97,8 @@ static void test_sections(void **state)
            "error: nic net0: line 2: Memory wants a size from 1M to 64T, e.g. 512M or 2G, not \"much\"");
     expect("[vm]\n", "a]\n[vm", "Bridge=br0",
            "error: nic: the name \"a]?[vm\" contains something else than letters, digits, '_', '.' and '-'");
-    expect("[vm]\n", "net0", "Bridge=br0 Model=e1000 Queues=4", "error: nic net0: line 6: Queues=4 wants Model=virtio, not e1000");
+    expect("[vm]\n", "net0", "Bridge=br0 Model=e1000 Queues=4", "error: nic net0: line 6: Queues=4 wants Model=virtio, "
+        "not e1000");
 }
 
 /* A MAC that was made up has no bit, and is to stay; a derived Target is made anew. */
