@@ -78,11 +78,12 @@ static int read_nic(struct command *command, struct nic *nic)
 static void print_card(const json_t *nic)
 {
     const char *reason = document_string(nic, "vhost_reason", NULL);
-    const char *source = document_string(nic, "source", NULL);
+    const char *source = document_string(nic, "source", NULL), *interface = document_string(nic, "interface", NULL);
 
-    output_print("%s: %s%s%s, %s, %s", document_string(nic, "nic", "?"), document_string(nic, "interface", "no interface"),
-                 source ? " on " : "", source ? source : "", document_string(nic, "model", "?"),
-                 document_string(nic, "mac", "?"));
+    /* a TAP whose name nobody stated is named when it is made */
+    output_print("%s: %s%s%s, %s, %s", document_string(nic, "nic", "?"),
+                 interface ? interface : document_string(nic, "type", "?"), source ? " on " : "", source ? source : "",
+                 document_string(nic, "model", "?"), document_string(nic, "mac", "?"));
     if (!document_boolean(nic, "live", true))
         output_print(", in the VM's file");
     else

@@ -51,8 +51,10 @@ void config_check_vms(struct vm *const *vms, size_t count, struct problems *prob
 /* The VM as a file's text, of what was stated (has its bit), for `define` of something that came as JSON; the caller frees it. */
 char *config_vm_text(const struct vm *vm);
 
-/* A VM file's text with one NIC's section changed: all that `nic` states is written into it (at the end, when there is no such section),
- * or the section is removed (nic NULL). Comments, order and unknown keys of everything else stay. The caller frees the text. */
+/* A VM file's text with one NIC's section changed: all that `nic` states, and its MAC, is written into it (at the end, when there
+ * is no such section), or the section is removed (nic NULL; -ENOENT when there is none). Comments, order and unknown keys of
+ * everything else stay. What comes out is read back first: a file with errors, or what a file can't say, is -EINVAL. The caller
+ * frees the text. */
 int config_vm_write_nic(const char *text, const char *name, const struct nic *nic, char **ret_text, struct error *err);
 /* The same for Autostart= of [vm]. */
 int config_vm_write_autostart(const char *text, bool autostart, char **ret_text, struct error *err);

@@ -58,6 +58,11 @@ static void test_attach(void **state)
     assert_string_equal(ran.output, "Interface attached successfully\n"
                                     "net2: c2-net2 on br1, virtio, 52:54:00:00:00:13, in the VM's file\n");
     assert_string_equal(ran.errors, "trestle: attach-interface: warning: Docker drops it\n");
+    assert_int_equal(RUN_WITH("attach-interface c2 bridge br1 --config",
+                              {"POST /v1/vms/c2/nics ", NULL, "201 Created",
+                               "{\"nic\":\"net2\",\"type\":\"bridge\",\"interface\":null,\"source\":\"br1\",\"live\":false}"}),
+                     0);
+    expect_in(ran.output, "net2: bridge on br1, ");
     assert_int_equal(run("attach-interface c2 xyz br0"), 1);
     assert_string_equal(ran.errors, "trestle: attach-interface: No support for xyz in command 'attach-interface'\n");
 }
@@ -153,7 +158,8 @@ static void test_detach_where_it_is(void **state)
 }
 
 #define NET3 /* with limits */                                                                                                   \
-    "{\"nic\":\"net3\",\"interface\":\"c2-net3\",\"type\":\"bridge\",\"mac\":\"52:54:00:00:00:14\",\"link\":\"down\",\"inbound\":"      \
+    "{\"nic\":\"net3\",\"interface\":\"c2-net3\",\"type\":\"bridge\",\"mac\":\"52:54:00:00:00:14\","                             \
+    "\"link\":\"down\",\"inbound\":"                                                                                             \
     "\"1000,2000,5\",\"live\":true,\"config\":true,\"state\":\"plugged\"}"
 #define PATCH(path, body) {"PATCH " path " ", body, "200 OK", NET3}
 
@@ -217,7 +223,8 @@ static void test_figures(void **state)
 }
 
 #define ADDRESSES                                                                                                                \
-    "[{\"interface\":\"t0\",\"mac\":\"52:54:00:00:00:11\",\"addresses\":[{\"family\":\"ipv4\",\"address\":\"10.0.0.7\",\"prefix\":24},"    \
+    "[{\"interface\":\"t0\",\"mac\":\"52:54:00:00:00:11\",\"addresses\":[{\"family\":\"ipv4\","                                  \
+    "\"address\":\"10.0.0.7\",\"prefix\":24},"                                                                                   \
     "{\"family\":\"ipv6\",\"address\":\"fe80::7\",\"prefix\":null}]},{\"interface\":\"t1\",\"mac\":null,\"addresses\":[]}]"
 
 static void test_addresses(void **state)
