@@ -22,7 +22,7 @@ static void take_taps_back(struct instance *instance)
     size_t count = 0, found = 0;
     struct error err = {0};
     for (size_t i = 0; i < vm->nic_count && count < VM_NICS_MAX; i++)
-        if (vm->nics[i].type == NIC_BRIDGE)
+        if (vm->nics[i].type != NIC_USER)
             names[count++] = vm->nics[i].target;
     if (count == 0)
         return;
@@ -54,6 +54,8 @@ static void adopt(struct vmm *vmm, const char *name, const char *directory, cons
     struct instance *instance = instance_new(vmm, vm, &slots, process);
     instance->recorded = !fault;
     instance->note = fault;
+    if (fault) /* whatever is plugged, it is not known where */
+        vm->free_slots = vm->free_conventional_slots = 0;
     instance->adopting = true;
     take_taps_back(instance);
     instance_connect(instance, GREETING_LIMIT);

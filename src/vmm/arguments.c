@@ -134,6 +134,18 @@ static void add_sockets(struct arguments *arguments, const struct arguments_inpu
                LOG_SET);
     add(arguments, "-serial");
     add(arguments, "chardev:console");
+    add(arguments, "-chardev");
+    add_format(arguments, "socket,id=agent,fd=%d,server=on,wait=off", input->agent);
+}
+
+/* Comes last, so that it moves no other device to another slot. Two ports are the fewest (the first is a console's): each has
+ * queues that are made at every start. */
+static void add_agent(struct arguments *arguments)
+{
+    add(arguments, "-device");
+    add(arguments, "virtio-serial-pci,id=trestle.serial,max_ports=2");
+    add(arguments, "-device");
+    add(arguments, "virtserialport,id=trestle.agent,bus=trestle.serial.0,chardev=agent,name=org.qemu.guest_agent.0");
 }
 
 static void add_display(struct arguments *arguments, const struct vm *vm)
@@ -265,6 +277,7 @@ static int add_all(struct arguments *arguments, const struct arguments_input *in
     if (result < 0)
         return result;
     add_nics(arguments, input, nic_boot);
+    add_agent(arguments);
     *APPEND(arguments->items, arguments->count) = NULL;
     arguments->count--;
     return 0;

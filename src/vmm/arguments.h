@@ -18,7 +18,7 @@ struct arguments_input {
     const struct vm *vm;
     const char *binary;
     enum vm_accel accel; /* chosen: KVM or TCG */
-    int qmp, console;    /* listening sockets */
+    int qmp, console, agent; /* listening sockets */
     int console_log;
     int kernel, initrd;              /* -1 = none */
     const struct image *images;      /* one for each disk */

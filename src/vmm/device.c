@@ -18,13 +18,28 @@ enum { QUEUES_MAX = 256 }; /* of a TAP, MAX_TAP_QUEUES */
 
 int device_check(const struct nic *nic, struct error *err)
 {
-    if (nic->queues < 1 || nic->queues > QUEUES_MAX)
-        return error_set(err, EINVAL, "Queues=%u: 1 to %d are possible", nic->queues, (int)QUEUES_MAX);
-    if (nic->queues > 1 && (nic->model != NIC_VIRTIO || nic->type == NIC_USER))
-        return error_set(err, EINVAL, "Queues=%u: only virtio NICs on a TAP have several", nic->queues);
-    if (nic->type == NIC_ETHERNET)
-        return error_set(err, ENOTSUP, "type ethernet is not supported: use type bridge");
+    if (nic->queues > QUEUES_MAX)
+        return error_set(err, EINVAL, "Queues=%u: at most %d are possible", nic->queues, (int)QUEUES_MAX);
+    if (nic->queues > 1 && nic->type == NIC_USER)
+        return error_set(err, EINVAL, "Queues=%u: only NICs on a TAP have several, and type user has none", nic->queues);
+    if (nic->queues > 1 && nic->model != NIC_VIRTIO)
+        return error_set(err, EINVAL, "Queues=%u: Model=%s has one; only virtio NICs have several", nic->queues,
+                         nic_model_names[nic->model]);
     return 0;
+}
+
+int device_choose_queues(struct nic *nic, size_t open, struct error *err)
+{
+    if (nic->type == NIC_USER) {
+        nic->queues = 1;
+        return 0;
+    }
+    if (open == 0)
+        return error_set(err, ENODEV, "its TAP %s is not open", nic->target);
+    if (nic->queues && nic->queues != open)
+        return error_set(err, ENODEV, "its TAP %s is open with %zu queues, not %u", nic->target, open, nic->queues);
+    nic->queues = (uint32_t)open;
+    return device_check(nic, err);
 }
 
 json_t *device_nic(const struct nic *nic, const char *bus, int boot_index)
@@ -65,6 +80,12 @@ json_t *device_netdev(const struct nic *nic, const char *fds, const char *vhost_
     json_object_set_new(json, nic->queues > 1 ? "vhostfds" : "vhostfd", json_string(vhost_fds));
     json_object_set_new(json, "vhostforce", json_true());
     return json;
+}
+
+json_t *device_link(const char *nic, bool up)
+{
+    char id[ID_SIZE];
+    return json_pack("{s:s, s:b}", "name", ids_netdev(nic, id), "up", up);
 }
 
 static void add_value(struct text *text, const json_t *value)

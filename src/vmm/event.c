@@ -109,7 +109,8 @@ static void on_unplug_refused(struct instance *instance, const json_t *data)
     struct nic *nic = find_nic(instance, data);
     if (!nic || nic->state != NIC_UNPLUGGING)
         return;
-    instance_set_nic_state(instance, nic, NIC_PLUGGED, NULL);
+    nic->state = NIC_PLUGGED;
+    instance_record(instance, NULL); /* no intent */
     instance_tell(instance, VMM_NIC_CHANGED, nic->name);
 }
 

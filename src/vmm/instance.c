@@ -9,13 +9,14 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "vmm/agent.h"
 #include "vmm/cgroup.h"
 #include "vmm/event.h"
 #include "vmm/plug.h"
 #include "vmm/record.h"
 #include "vmm/vmm_internal.h"
 
-static const double COMMAND_LIMIT = 30., PAUSE_FIRST = 1., PAUSE_LONGEST = 60.;
+static const double COMMAND_LIMIT = 30., AGENT_LIMIT = 3., PAUSE_FIRST = 1., PAUSE_LONGEST = 60.;
 
 struct instance *instance_find(const struct vmm *vmm, const char *name)
 {
@@ -62,6 +63,24 @@ void instance_enter_state(struct instance *instance, enum vm_state state, const 
 struct nic *instance_nic(const struct instance *instance, const char *name)
 {
     return vm_find_nic(instance->vm, name);
+}
+
+static void count_slots(struct instance *instance)
+{
+    slots_count_free(&instance->slots, &instance->vm->free_slots, &instance->vm->free_conventional_slots);
+}
+
+int instance_take_slot(struct instance *instance, const struct nic *nic, struct error *err)
+{
+    int result = slots_take(&instance->slots, nic, err);
+    count_slots(instance);
+    return result;
+}
+
+void instance_drop_slot(struct instance *instance, const char *nic)
+{
+    slots_drop(&instance->slots, nic);
+    count_slots(instance);
 }
 
 int instance_set_nic_state(struct instance *instance, struct nic *nic, enum nic_state state, struct error *err)
@@ -310,6 +329,7 @@ static void on_ended(struct ev_loop *loop, ev_io *io, int events)
     qmp_free(instance->qmp);
     instance->qmp = NULL;
     instance->ready = false;
+    agent_hang_up(instance->agent);
     struct error err = start_error(instance, text);
     set_end(instance, text, was_starting);
     vmm_remember_end(instance->vmm, instance->vm);
@@ -330,6 +350,15 @@ static void on_kill(struct ev_loop *loop, ev_timer *timer, int events)
     signal_process(timer->data, SIGKILL);
 }
 
+static int connect_agent(void *context, int *ret_fd, struct error *err)
+{
+    const struct instance *instance = context;
+    int result = process_connect(instance->directory, "agent.sock", ret_fd, err);
+    if (result == -ENOENT)
+        return error_set(err, ENXIO, "the VM was started without a port for the guest agent: shut it down and start it again");
+    return result;
+}
+
 struct instance *instance_new(struct vmm *vmm, struct vm *vm, struct slots *slots, const struct process *process)
 {
     struct instance *instance = NEW(struct instance);
@@ -340,7 +369,9 @@ struct instance *instance_new(struct vmm *vmm, struct vm *vm, struct slots *slot
     instance->process = *process;
     instance->directory = process_directory(vmm->run_directory, vm->name);
     instance->pause = PAUSE_FIRST;
+    instance->agent = agent_new(vmm->loop, AGENT_LIMIT, connect_agent, instance);
     vm->pid = process->pid;
+    count_slots(instance);
     vm->start_ticks = process->start_ticks;
     ev_io_init(&instance->ended, on_ended, process->pidfd, EV_READ);
     instance->ended.data = instance;
@@ -371,6 +402,7 @@ void instance_free(struct instance *instance)
 {
     stop_watching(instance);
     qmp_free(instance->qmp);
+    agent_free(instance->agent);
     struct error err;
     error_set(&err, ECANCELED, "the agent is ending");
     struct task *tasks = instance->tasks;

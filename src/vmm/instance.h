@@ -24,6 +24,7 @@ struct instance {
     struct process process;
     ev_io ended;
     struct qmp *qmp;      /* NULL: not connected */
+    struct agent *agent;  /* the guest's */
     ev_timer reconnect;   /* also frees a connection that broke */
     double pause;         /* before it is tried again */
     bool ready;           /* QMP answers and devices were read back */
@@ -49,6 +50,10 @@ void instance_connect(struct instance *instance, double limit);
 void instance_enter_state(struct instance *instance, enum vm_state state, const char *reason);
 
 struct nic *instance_nic(const struct instance *instance, const char *name);
+
+/* A slot for the NIC, and out of it again; vm->free_slots follows. */
+int instance_take_slot(struct instance *instance, const struct nic *nic, struct error *err);
+void instance_drop_slot(struct instance *instance, const char *nic);
 
 /* Sets the state of a NIC and records it; when that fails, it stays as it was. */
 int instance_set_nic_state(struct instance *instance, struct nic *nic, enum nic_state state, struct error *err);

@@ -18,7 +18,9 @@ enum { BOOT_FILE_MAX = 1 << 30 };
 void launch_init(struct launch *launch, const struct vm *vm)
 {
     *launch = (struct launch){
-        .vm = vm, .kernel = -1, .initrd = -1, .qmp = -1, .console = -1, .console_log = -1, .output = -1,
+        .vm = vm ? vm_copy(vm) : NULL,
+        .kernel = -1, .initrd = -1,
+        .qmp = -1, .console = -1, .agent = -1, .console_log = -1, .output = -1,
     };
 }
 
@@ -41,8 +43,10 @@ void launch_clear(struct launch *launch)
     close_set(launch->initrd);
     close_set(launch->qmp);
     close_set(launch->console);
+    close_set(launch->agent);
     close_set(launch->console_log);
     close_set(launch->output);
+    vm_free(launch->vm);
     slots_clear(&launch->slots);
     arguments_clear(&launch->arguments);
     launch_init(launch, NULL);
@@ -101,22 +105,20 @@ static int open_disks(struct launch *launch, struct error *err)
 
 static int take_tap(struct launch *launch, const struct tap_table *taps, size_t index, struct error *err)
 {
-    const struct nic *nic = &launch->vm->nics[index];
+    struct nic *nic = &launch->vm->nics[index];
     struct arguments_nic *given = &launch->nics[index];
     struct vhost *vhost = &launch->vhosts[index];
     int result = device_check(nic, err);
-    if (result == 0)
-        result = vhost_open(nic, vhost, err);
     if (result < 0)
         return result;
+    if (nic->type != NIC_USER)
+        given->fds = tap_descriptors(taps, nic->target, &given->fd_count);
+    result = device_choose_queues(nic, given->fd_count, err);
+    if (result == 0)
+        result = vhost_open(nic, vhost, err);
     given->vhost_fds = vhost->fds;
     given->vhost_count = vhost->count;
-    if (nic->type == NIC_USER)
-        return 0;
-    given->fds = tap_descriptors(taps, nic->target, &given->fd_count);
-    if (!given->fds || given->fd_count != nic->queues)
-        return error_set(err, ENODEV, "its TAP %s is not open with %u queues", nic->target, nic->queues);
-    return 0;
+    return result;
 }
 
 static int open_nics(struct launch *launch, const struct tap_table *taps, struct error *err)
@@ -156,6 +158,7 @@ int launch_make_arguments(struct launch *launch, const char *binary, enum vm_acc
         .accel = accel,
         .qmp = launch->qmp,
         .console = launch->console,
+        .agent = launch->agent,
         .console_log = launch->console_log,
         .kernel = launch->kernel,
         .initrd = launch->initrd,
@@ -168,7 +171,7 @@ int launch_make_arguments(struct launch *launch, const char *binary, enum vm_acc
 
 size_t launch_descriptors(const struct launch *launch, int **ret_fds)
 {
-    const int single[] = {launch->qmp, launch->console, launch->console_log, launch->kernel, launch->initrd};
+    const int single[] = {launch->qmp, launch->console, launch->agent, launch->console_log, launch->kernel, launch->initrd};
     int *fds = NULL;
     size_t count = 0;
     for (size_t i = 0; i < ARRAY_SIZE(single); i++)

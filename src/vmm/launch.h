@@ -13,20 +13,19 @@ struct error;
 struct tap_table;
 
 struct launch {
-    const struct vm *vm;
+    struct vm *vm;        /* a copy, in which Queues=auto becomes a number */
     struct image *images; /* one for each disk */
     size_t image_count;
     struct vhost *vhosts; /* one for each NIC */
     size_t vhost_count;
     struct arguments_nic *nics;
     int kernel, initrd;
-    int qmp, console, console_log; /* by process_make_files */
+    int qmp, console, agent, console_log; /* by process_make_files */
     int output;
     struct slots slots;
     struct arguments arguments;
 };
 
-/* vm must stay. */
 void launch_init(struct launch *launch, const struct vm *vm);
 void launch_clear(struct launch *launch);
 

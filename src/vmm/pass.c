@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "tap/tap.h"
+#include "vmm/device.h"
 #include "vmm/ids.h"
 #include "vmm/instance.h"
 #include "vmm/vhost.h"
@@ -12,13 +13,20 @@
 struct passing {
     struct task *task;
     struct vhost vhost;
-    size_t queues;
+    size_t queues; /* of the TAP */
     size_t next; /* the TAP's queues come first, then vhost's */
 };
 
-static const char *fd_name(const struct nic *nic, size_t number, char id[ID_SIZE])
+static const char *fd_name(const char *nic, size_t queues, size_t number, char id[ID_SIZE])
 {
-    return number < nic->queues ? ids_fd(nic->name, number, id) : ids_vhost_fd(nic->name, number - nic->queues, id);
+    return number < queues ? ids_fd(nic, number, id) : ids_vhost_fd(nic, number - queues, id);
+}
+
+/* As recorded: the step may say auto. */
+static size_t count_queues(const struct task *task)
+{
+    const struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    return nic ? nic->queues : task->step->nic->queues;
 }
 
 /* ---- Taking back ---- */
@@ -45,15 +53,15 @@ static void close_next(struct task *task)
         task_finish(task, &end);
         return;
     }
-    const char *name = fd_name(task->step->nic, --task->index, id);
+    const char *name = fd_name(task->step->nic->name, count_queues(task), --task->index, id);
     instance_send(task->instance, "closefd", json_pack("{s:s}", "fdname", name), -1, on_closed, task);
 }
 
 void pass_close(struct task *task)
 {
     const struct nic *nic = task->step->nic;
-    bool has_fds = nic->type != NIC_USER && nic->queues > 0;
-    task->index = !has_fds ? 0 : nic->vhost == VHOST_OFF ? nic->queues : 2 * (size_t)nic->queues;
+    size_t queues = nic->type == NIC_USER ? 0 : count_queues(task);
+    task->index = nic->vhost == VHOST_OFF ? queues : 2 * queues;
     if (task->index == 0)
         task_finish_soon(task, NULL);
     else
@@ -100,25 +108,28 @@ static void pass_next(struct passing *passing)
     /* A TAP that was closed meanwhile: QEMU refuses a getfd without a descriptor, in its own words. */
     int fd = number >= passing->queues ? passing->vhost.fds[number - passing->queues] : number < count ? taps[number] : -1;
     char id[ID_SIZE];
-    instance_send(task->instance, "getfd", json_pack("{s:s}", "fdname", fd_name(nic, number, id)), fd, on_passed, passing);
+    fd_name(nic->name, passing->queues, number, id);
+    instance_send(task->instance, "getfd", json_pack("{s:s}", "fdname", id), fd, on_passed, passing);
 }
 
 static int prepare(struct task *task, struct vhost *vhost, struct error *err)
 {
     const struct nic *stated = task->step->nic;
     struct nic *nic = instance_nic(task->instance, stated->name);
-    size_t count = 0;
     if (!nic)
         return error_set(err, ENOENT, "the attach was not recorded");
-    if (stated->type != NIC_USER && (!tap_descriptors(task->vmm->taps, stated->target, &count) || count != stated->queues))
-        return error_set(err, ENODEV, "its TAP %s is not open with %u queues", stated->target, stated->queues);
-    int result = vhost_open(stated, vhost, err);
+    size_t count = 0;
+    tap_descriptors(task->vmm->taps, nic->target, &count);
+    int result = device_choose_queues(nic, count, err);
+    if (result == 0)
+        result = vhost_open(nic, vhost, err);
     if (result < 0)
         return result;
     nic->vhost_used = vhost->count > 0;
     free(nic->vhost_reason);
     nic->vhost_reason = memory_string(vhost->reason);
-    result = nic->vhost_used || nic->vhost_reason ? instance_record(task->instance, err) : 0;
+    bool is_new = nic->vhost_used || nic->vhost_reason || nic->queues != stated->queues;
+    result = is_new ? instance_record(task->instance, err) : 0;
     if (result < 0)
         vhost_close(vhost);
     return result;
@@ -135,6 +146,6 @@ void pass_open(struct task *task)
     struct passing *passing = NEW(struct passing);
     passing->task = task;
     passing->vhost = vhost;
-    passing->queues = task->step->nic->queues;
+    passing->queues = count_queues(task);
     pass_next(passing);
 }

@@ -29,7 +29,7 @@ static int record(struct instance *instance, const struct nic *nic, struct error
     if (result == 0 && instance->vm->nic_count >= VM_NICS_MAX)
         result = error_set(err, ENOSPC, "the VM has %d NICs, which is the most that is possible", VM_NICS_MAX);
     if (result == 0)
-        result = slots_take(&instance->slots, nic, err);
+        result = instance_take_slot(instance, nic, err);
     if (result < 0)
         return result;
     struct nic *ours = APPEND(instance->vm->nics, instance->vm->nic_count);
@@ -40,7 +40,7 @@ static int record(struct instance *instance, const struct nic *nic, struct error
     result = instance_record(instance, err);
     if (result < 0) {
         vm_remove_nic(instance->vm, nic->name);
-        slots_drop(&instance->slots, nic->name);
+        instance_drop_slot(instance, nic->name);
     }
     return result;
 }
@@ -53,7 +53,7 @@ static int forget(struct instance *instance, const struct nic *nic, struct error
     if (there->state == NIC_PLUGGED || there->state == NIC_UNPLUGGING)
         return error_set(err, EBUSY, "the guest still has it");
     vm_remove_nic(instance->vm, nic->name);
-    slots_drop(&instance->slots, nic->name);
+    instance_drop_slot(instance, nic->name);
     return instance_record(instance, err);
 }
 
@@ -130,17 +130,6 @@ static void on_guard(void *context, const json_t *value, const struct error *err
 
 /* ---- The device goes in ---- */
 
-static void on_link_set(void *context, const json_t *value, const struct error *err)
-{
-    on_done(context, value, err);
-}
-
-static json_t *link_arguments(const struct nic *nic)
-{
-    char id[ID_SIZE];
-    return json_pack("{s:s, s:b}", "name", ids_device(nic->name, id), "up", nic->link);
-}
-
 static void on_added_list(void *context, const json_t *value, const struct error *err)
 {
     struct task *task = context;
@@ -157,13 +146,20 @@ static void on_added_list(void *context, const json_t *value, const struct error
         return;
     }
     nic->live = true;
-    instance_set_nic_state(task->instance, nic, NIC_PLUGGED, NULL); /* no intent: it would be read back */
+    nic->state = NIC_PLUGGED;
+    instance_record(task->instance, NULL); /* no intent: it would be read back */
     instance_tell(task->instance, VMM_NIC_CHANGED, nic->name);
-    nic = instance_nic(task->instance, task->step->nic->name);
-    if (nic && !nic->link)
-        instance_send(task->instance, "set_link", link_arguments(nic), -1, on_link_set, task);
-    else
-        task_finish(task, NULL);
+    struct error end = task->error; /* of set_link */
+    task_finish(task, &end);
+}
+
+static void on_set_down(void *context, const json_t *value, const struct error *err)
+{
+    (void)value;
+    struct task *task = context;
+    if (err)
+        task->error = *err;
+    list_devices(task->instance, on_added_list, task);
 }
 
 static void on_added(void *context, const json_t *value, const struct error *err)
@@ -172,10 +168,35 @@ static void on_added(void *context, const json_t *value, const struct error *err
     struct task *task = context;
     if (err)
         task_finish(task, err);
+    else if (!task->step->nic->link)
+        instance_send(task->instance, "set_link", device_link(task->step->nic->name, false), -1, on_set_down, task);
     else
         list_devices(task->instance, on_added_list, task);
 }
 
+static void send_add(struct task *task, const struct nic *nic)
+{
+    json_t *arguments = device_nic(nic, slots_bus(&task->instance->slots, nic->name), 0);
+    instance_send(task->instance, "device_add", arguments, -1, on_added, task);
+}
+
+static void on_backend_down(void *context, const json_t *value, const struct error *err)
+{
+    (void)value;
+    struct task *task = context;
+    const struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    struct error gone;
+    if (!nic)
+        error_set(&gone, ENOENT, "the attach was taken back meanwhile");
+    if (err || !nic)
+        task_finish(task, err ? err : &gone);
+    else
+        send_add(task, nic);
+}
+
+/* Link=down: QEMU makes every device with its link up (a backend that is down does not change that), so the device is set down
+ * by the message right behind device_add, long before the guest has found it: QEMU needs about 0.3 ms for it, a guest many to
+ * look at the slot and load a driver. The backend is down already when the device comes, so that no frame passes in any case. */
 static void device_add(struct task *task)
 {
     const struct nic *nic = instance_nic(task->instance, task->step->nic->name);
@@ -185,8 +206,10 @@ static void device_add(struct task *task)
         task_finish_soon(task, &err);
         return;
     }
-    json_t *arguments = device_nic(nic, slots_bus(&task->instance->slots, nic->name), 0);
-    instance_send(task->instance, "device_add", arguments, -1, on_added, task);
+    if (nic->link)
+        send_add(task, nic);
+    else
+        instance_send(task->instance, "set_link", device_link(nic->name, false), -1, on_backend_down, task);
 }
 
 /* ---- and out ---- */
@@ -225,7 +248,8 @@ static void on_delete(void *context, const json_t *value, const struct error *er
         ev_timer_start(instance->vmm->loop, &task->pause);
     } else {
         if (nic && nic->state == NIC_UNPLUGGING && qmp_refused(err)) {
-            instance_set_nic_state(instance, nic, NIC_PLUGGED, NULL);
+            nic->state = NIC_PLUGGED;
+            instance_record(instance, NULL);
             instance_tell(instance, VMM_NIC_CHANGED, nic->name);
         }
         task_finish(task, err);
@@ -265,15 +289,25 @@ void plug_removed(struct instance *instance, struct nic *nic)
         return;
     nic->live = false;
     nic->state = NIC_REMOVED;
-    slots_drop(&instance->slots, nic->name);
+    instance_drop_slot(instance, nic->name);
     instance_record(instance, NULL); /* no intent: it would be read back */
     instance_tell(instance, VMM_NIC_REMOVED, nic->name);
 }
 
 /* ---- Reading back ---- */
 
+/* A VM that starts is held still, so the guest never sees the link of a NIC up that shall be down. In one that runs, a daemon
+ * before this one may have failed to set what it wrote down. */
+static void read_back_link(struct instance *instance, const struct nic *nic, bool starting)
+{
+    if (!starting || !nic->link)
+        instance_send(instance, "set_link", device_link(nic->name, nic->link), -1, NULL, NULL);
+}
+
 static void read_back(struct instance *instance, struct nic *nic, bool present, bool starting)
 {
+    if (present)
+        read_back_link(instance, nic, starting);
     if (!present) {
         plug_removed(instance, nic);
     } else if (nic->state == NIC_UNPLUGGING && !starting) {
@@ -281,8 +315,6 @@ static void read_back(struct instance *instance, struct nic *nic, bool present, 
     } else if (nic->state != NIC_PLUGGED || !nic->live) {
         nic->state = NIC_PLUGGED;
         nic->live = true;
-        if (starting && !nic->link)
-            instance_send(instance, "set_link", link_arguments(nic), -1, NULL, NULL);
         if (!starting)
             instance_tell(instance, VMM_NIC_CHANGED, nic->name);
     }

@@ -129,6 +129,8 @@ int process_make_files(const char *directory, struct launch *launch, struct erro
     if (result == 0)
         result = listen_at(directory, "console.sock", &launch->console, err);
     if (result == 0)
+        result = listen_at(directory, "agent.sock", &launch->agent, err);
+    if (result == 0)
         result = open_log(directory, "console.log", &launch->console_log, err);
     if (result == 0)
         result = open_log(directory, "qemu.log", &launch->output, err);

@@ -12,7 +12,8 @@
 enum {
     SLOTS_OF_A_BUS = 32,
     SLOTS_OF_THE_BRIDGE = 31, /* slot 0 is its hot-plug controller's */
-    PC_BUILT_IN = 2,          /* host bridge, PIIX3 */
+    BUILT_IN = 2,             /* pc: host bridge, PIIX3 */
+    AGENT = 1,                /* the guest agent's port */
 };
 
 bool slots_is_q35(const struct vm *vm)
@@ -27,7 +28,7 @@ static bool is_conventional(enum nic_model model)
 
 static unsigned count_fixed(const struct vm *vm)
 {
-    unsigned fixed = PC_BUILT_IN + (vm->vga && strcmp(vm->vga, "none") != 0);
+    unsigned fixed = BUILT_IN + AGENT + (vm->vga && strcmp(vm->vga, "none") != 0);
     bool scsi = false;
     for (size_t i = 0; i < vm->disk_count; i++) {
         fixed += vm->disks[i].bus == DISK_VIRTIO || vm->disks[i].bus == DISK_SD;
@@ -77,19 +78,56 @@ static unsigned count_on(const struct slots *slots, const char *bus)
     return count;
 }
 
+void slots_count_free(const struct slots *slots, uint32_t *ret_express, uint32_t *ret_conventional)
+{
+    if (slots->q35) {
+        unsigned conventional = count_on(slots, SLOTS_BRIDGE);
+        unsigned express = (unsigned)slots->count - conventional;
+        *ret_conventional = conventional < SLOTS_OF_THE_BRIDGE ? SLOTS_OF_THE_BRIDGE - conventional : 0;
+        *ret_express = express < slots->ports ? slots->ports - express : 0;
+    } else {
+        size_t taken = slots->fixed + slots->count;
+        *ret_express = *ret_conventional = taken < SLOTS_OF_A_BUS ? (uint32_t)(SLOTS_OF_A_BUS - taken) : 0;
+    }
+}
+
+static int refuse_port(const struct slots *slots, struct error *err)
+{
+    uint32_t express, conventional;
+    slots_count_free(slots, &express, &conventional);
+    if (conventional > 0)
+        return error_set(err, ENOSPC,
+                         "the VM's %u root ports are all taken: detach a NIC first, use a conventional model such as e1000 "
+                         "(%u slots are free), or shut the VM down and start it again, which gives it %d spare ports",
+                         slots->ports, conventional, (int)SLOTS_SPARE);
+    return error_set(err, ENOSPC,
+                     "the VM's %u root ports are all taken: detach a NIC first, or shut the VM down and start it again, which "
+                     "gives it %d spare ports",
+                     slots->ports, (int)SLOTS_SPARE);
+}
+
+static int refuse_conventional(const struct slots *slots, struct error *err)
+{
+    uint32_t express, conventional;
+    slots_count_free(slots, &express, &conventional);
+    return error_set(err, ENOSPC, "the %d slots for conventional PCI NICs are all taken: detach one first%s",
+                     (int)SLOTS_OF_THE_BRIDGE, express > 0 ? ", or use virtio, e1000e or vmxnet3, which take a root port" : "");
+}
+
 static int choose_bus(const struct slots *slots, const struct nic *nic, char bus[32], struct error *err)
 {
     bus[0] = '\0';
     if (!slots->q35) {
         if (slots->fixed + slots->count >= SLOTS_OF_A_BUS)
-            return error_set(err, ENOSPC, "the VM's %d PCI slots are all taken (%zu by NICs): detach a NIC first",
+            return error_set(err, ENOSPC,
+                             "the VM's %d PCI slots are all taken (%zu by NICs): detach a NIC first, or give the VM Machine=q35, "
+                             "which has room for more",
                              (int)SLOTS_OF_A_BUS, slots->count);
         return 0;
     }
     if (is_conventional(nic->model)) {
         if (count_on(slots, SLOTS_BRIDGE) >= SLOTS_OF_THE_BRIDGE)
-            return error_set(err, ENOSPC, "the %d slots for conventional PCI NICs are all taken: detach one first",
-                             (int)SLOTS_OF_THE_BRIDGE);
+            return refuse_conventional(slots, err);
         text_copy(bus, 32, SLOTS_BRIDGE);
         return 0;
     }
@@ -98,9 +136,7 @@ static int choose_bus(const struct slots *slots, const struct nic *nic, char bus
         if (count_on(slots, bus) == 0)
             return 0;
     }
-    return error_set(err, ENOSPC,
-                     "the VM's %u root ports are all taken: detach a NIC first, or restart the VM, which then gets %d spare ones",
-                     slots->ports, (int)SLOTS_SPARE);
+    return refuse_port(slots, err);
 }
 
 int slots_take(struct slots *slots, const struct nic *nic, struct error *err)

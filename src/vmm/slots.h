@@ -34,6 +34,9 @@ struct slots {
 
 bool slots_is_q35(const struct vm *vm);
 
+/* How many more NICs would find a place: PCI Express ones, and conventional ones. On pc both take from the same slots. */
+void slots_count_free(const struct slots *slots, uint32_t *ret_express, uint32_t *ret_conventional);
+
 /* For a VM that is to start: with a slot for each of its NICs. */
 int slots_plan(const struct vm *vm, struct slots *ret_slots, struct error *err);
 void slots_clear(struct slots *slots);

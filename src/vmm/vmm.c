@@ -1,3 +1,4 @@
+#include "vmm/cgroup.h"
 #include "vmm/vmm.h"
 
 #include <errno.h>
@@ -10,6 +11,8 @@
 #include "vmm/accel.h"
 #include "vmm/account.h"
 #include "vmm/adopt.h"
+#include "vmm/agent.h"
+#include "vmm/change.h"
 #include "vmm/instance.h"
 #include "vmm/plug.h"
 #include "vmm/power.h"
@@ -96,6 +99,7 @@ int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_setti
         free(vmm);
         return result;
     }
+    cgroup_enter_leaf();
     vmm->loop = loop;
     vmm->taps = taps;
     vmm->run_directory = memory_string(settings->run_directory);
@@ -205,6 +209,8 @@ void vmm_apply(struct vmm *vmm, const struct step *step, step_done done, void *c
     struct task *task = task_new(vmm, instance, step, done, context);
     if (step->op < STEP_NIC_RECORD) {
         power_apply(task);
+    } else if (instance && step->op >= STEP_NIC_LINK) {
+        change_apply(task);
     } else if (instance) {
         plug_apply(task);
     } else {
@@ -239,6 +245,77 @@ void vmm_command(struct vmm *vmm, const char *vm, const char *command, json_t *a
     request->context = context;
     struct instance *instance = instance_find(vmm, vm);
     qmp_send(instance ? instance->qmp : vmm->nowhere, command, arguments, -1, on_answer, request);
+}
+
+/* ---- The guest agent ---- */
+
+struct question {
+    struct vmm *vmm;
+    char vm[VM_NAME_SIZE];
+    char *command;
+    json_t *arguments;
+    vmm_answer answer;
+    void *context;
+};
+
+static void question_end(struct question *question, const json_t *value, const struct error *err)
+{
+    struct vmm *vmm = question->vmm;
+    vmm_answer answer = question->answer;
+    void *context = question->context;
+    document_free(question->arguments);
+    free(question->command);
+    free(question);
+    if (!vmm->closing)
+        answer(context, value, err);
+}
+
+static void on_agent(void *context, const json_t *value, const struct error *err)
+{
+    question_end(context, value, err);
+}
+
+/* Does a program in the guest have the port open? 1, 0; -1: the VM has no such port. */
+static int agent_listens(const json_t *chardevs)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach((json_t *)(uintptr_t)chardevs, index, item)
+        if (strcmp(document_string(item, "label", ""), "agent") == 0)
+            return document_boolean(item, "frontend-open", false);
+    return -1;
+}
+
+static void on_chardevs(void *context, const json_t *value, const struct error *err)
+{
+    struct question *question = context;
+    struct instance *instance = instance_find(question->vmm, question->vm);
+    int listens = err ? 0 : agent_listens(value);
+    struct error none;
+    if (!instance || err)
+        error_set(&none, err ? err->code : ESRCH, "%s", err ? err->text : "the VM is not running");
+    else if (listens < 0)
+        error_set(&none, ENXIO, "the VM was started without a port for the guest agent: shut it down and start it again");
+    else if (!listens)
+        error_set(&none, ENXIO, "no guest agent listens in the guest: install qemu-guest-agent there and start it");
+    if (!instance || err || listens <= 0)
+        question_end(question, NULL, &none);
+    else
+        agent_send(instance->agent, question->command, json_incref(question->arguments), on_agent, question);
+}
+
+/* QEMU is asked first, because a request to nobody would just not be answered. */
+void vmm_agent(struct vmm *vmm, const char *vm, const char *command, json_t *arguments, vmm_answer answer, void *context)
+{
+    struct question *question = NEW(struct question);
+    question->vmm = vmm;
+    text_copy(question->vm, sizeof(question->vm), vm);
+    question->command = memory_string(command);
+    question->arguments = arguments;
+    question->answer = answer;
+    question->context = context;
+    struct instance *instance = instance_find(vmm, vm);
+    qmp_send(instance ? instance->qmp : vmm->nowhere, "query-chardev", NULL, -1, on_chardevs, question);
 }
 
 int vmm_console(struct vmm *vmm, const char *vm, int *ret_fd, struct error *err)

@@ -1,5 +1,5 @@
 /* Virtual machines as QEMU processes. Each runs as an unprivileged user, outlives the daemon, and is found again by the next one
- * from RUN_DIR/vms/NAME/ (state.json, pid, qmp.sock, console.sock, console.log, qemu.log). */
+ * from RUN_DIR/vms/NAME/ (state.json, pid, qmp.sock, console.sock, agent.sock, console.log, qemu.log). */
 #pragma once
 
 #include <stdbool.h>

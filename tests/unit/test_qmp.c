@@ -390,6 +390,44 @@ static void descriptor_comes_with_its_command(void **state)
     close(pipe_ends[0]);
 }
 
+/* QEMU doesn't read, and its socket is full: the command waits there with its descriptor, and both arrive when it reads again. */
+static void full_socket(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    int ends[2], pipe_ends[2], got = -1;
+    struct qmp_limits limits = {20., 20.};
+    static char junk[4096];
+    memset(junk, '\n', sizeof(junk));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    fixture = (struct fixture){.loop = ev_loop_new(0), .peer = ends[1]};
+    CLEANUP(close_fdp) int filler = dup(ends[0]);
+    fixture.qmp = qmp_new(fixture.loop, ends[0], &limits, &handlers, &fixture);
+    greet(&fixture);
+    while (send(filler, junk, sizeof(junk), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+        continue;
+    while (send(filler, junk, 1, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+        continue;
+    assert_int_equal(pipe(pipe_ends), 0);
+    qmp_send(fixture.qmp, "getfd", NULL, pipe_ends[1], on_answer, &fixture);
+    close(pipe_ends[1]);
+    turn(&fixture);
+    CLEANUP(freep) char *heard = memory_string("");
+    for (int i = 0; i < 100000 && got < 0; i++) {
+        free(heard);
+        heard = peer_hears(&fixture, &got);
+    }
+    assert_true(got >= 0);
+    assert_string_equal(heard + strspn(heard, "\n"), "{\"execute\":\"getfd\",\"id\":2}\n");
+    assert_int_equal(write(got, "x", 1), 1);
+    close(got);
+    close(pipe_ends[0]);
+    peer_says(&fixture, "{\"return\": {}, \"id\": 2}\n");
+    wait_lines(&fixture, 1);
+    expect(&fixture, "answer {}\n");
+    finish(&fixture);
+}
+
 static void long_command_goes_in_parts(void **state)
 {
     struct fixture *fixture = *state;
@@ -514,6 +552,7 @@ int main(void)
         WITH_QMP(last_words_are_drained),
         WITH_QMP(free_fails_what_is_pending),
         WITH_QMP(descriptor_comes_with_its_command),
+        cmocka_unit_test(full_socket),
         WITH_QMP(long_command_goes_in_parts),
         cmocka_unit_test(no_greeting),
         cmocka_unit_test(wrong_greeting),

@@ -72,6 +72,11 @@ static char *tail(const struct arguments *arguments)
     return text_take(&text);
 }
 
+/* Every VM ends with the guest agent's port. */
+#define AGENT                                                                                                                  \
+    "-device virtio-serial-pci,id=trestle.serial,max_ports=2%s-device virtserialport,id=trestle.agent,bus=trestle.serial.0,"  \
+    "chardev=agent,name=org.qemu.guest_agent.0%s"
+
 static void expect(const struct vm *vm, const struct image *images, const struct arguments_nic *nics, enum vm_accel accel,
                    const char *wanted)
 {
@@ -84,6 +89,7 @@ static void expect(const struct vm *vm, const struct image *images, const struct
                                     .accel = accel,
                                     .qmp = 10,
                                     .console = 11,
+                                    .agent = 15,
                                     .console_log = 12,
                                     .kernel = vm->kernel ? 13 : -1,
                                     .initrd = vm->initrd ? 14 : -1,
@@ -94,7 +100,8 @@ static void expect(const struct vm *vm, const struct image *images, const struct
         fail_msg("%s", err.text);
     assert_null(arguments.items[arguments.count]);
     CLEANUP(freep) char *got = tail(&arguments);
-    assert_string_equal(got, wanted);
+    CLEANUP(freep) char *whole = memory_format("%s" AGENT, wanted, "\n", "\n");
+    assert_string_equal(got, whole);
     arguments_clear(&arguments);
     slots_clear(&slots);
 }
@@ -255,18 +262,21 @@ static void common_part(void **state)
     struct text text = {0};
     vm->memory = 1 << 30;
     strcpy(vm->uuid, "6b1a5a0e-4c1f-4b53-8f5e-2f2f5b0d7a10");
-    struct arguments_input input = {.vm = vm, .binary = "/q", .accel = ACCEL_TCG, .qmp = 10, .console = 11, .console_log = 12,
-                                    .kernel = -1, .initrd = -1, .slots = &slots};
+    struct arguments_input input = {.vm = vm, .binary = "/q", .accel = ACCEL_TCG, .qmp = 10, .console = 11, .agent = 15,
+                                    .console_log = 12, .kernel = -1, .initrd = -1, .slots = &slots};
     assert_int_equal(arguments_make(&input, &arguments, &err), 0);
     for (size_t i = 0; i < arguments.count; i++)
         text_format(&text, "%s ", arguments.items[i]);
-    assert_string_equal(text.data,
+    CLEANUP(freep) char *wanted =
+        memory_format("%s" AGENT,
                         "/q -name guest=c2 -nodefaults -no-user-config -S "
                         "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
                         "-uuid 6b1a5a0e-4c1f-4b53-8f5e-2f2f5b0d7a10 -machine pc,accel=tcg -cpu max -m 1024M -smp 1 "
                         "-chardev socket,id=qmp,fd=10,server=on,wait=off -mon chardev=qmp,mode=control -add-fd set=0,fd=12 "
                         "-chardev socket,id=console,fd=11,server=on,wait=off,logfile=/dev/fdset/0,logappend=on "
-                        "-serial chardev:console -display none -vga std ");
+                        "-serial chardev:console -chardev socket,id=agent,fd=15,server=on,wait=off "
+                        "-display none -vga std ", " ", " ");
+    assert_string_equal(text.data, wanted);
     text_clear(&text);
     arguments_clear(&arguments);
     vm_free(vm);

@@ -20,6 +20,8 @@ static void live(struct fixture *fixture)
     must(fixture, vm_step(fixture, STEP_VM_CONTINUE, vm));
     nic = add_nic(vm, "net1", NIC_VIRTIO);
     must(fixture, attach(fixture, VM, nic));
+    nic->link = false;
+    must(fixture, nic_step(fixture, STEP_NIC_LINK, VM, nic));
     must(fixture, vm_step(fixture, STEP_VM_STOP, vm));
     must(fixture, nic_step(fixture, STEP_DEVICE_DELETE, VM, nic));
     must(fixture, vm_step(fixture, STEP_VM_RESET, vm));
