@@ -32,8 +32,8 @@ struct daemon {
     struct settings settings;
     int lock;
     char *socket_path;
-    struct worker *worker;
-    ev_io worker_watcher;
+    struct worker *worker, *closer; /* the second one for last closes of TAPs alone */
+    ev_io worker_watcher, closer_watcher;
     ev_timer trim_timer;
     struct netdev *netdev;
     struct tap_table *taps;
@@ -179,15 +179,15 @@ static int make_directories(struct daemon *daemon, struct error *err)
     return result < 0 ? result : file_make_directory(daemon->options.state_directory, 0755, err);
 }
 
-static int make_worker(struct daemon *daemon, struct error *err)
+static int make_worker(struct daemon *daemon, struct worker **place, ev_io *watcher, struct error *err)
 {
-    int result = worker_new(&daemon->worker, err);
+    int result = worker_new(place, err);
 
     if (result < 0)
         return result;
-    ev_io_init(&daemon->worker_watcher, on_worker, worker_fd(daemon->worker), EV_READ);
-    daemon->worker_watcher.data = daemon->worker;
-    ev_io_start(daemon->loop, &daemon->worker_watcher);
+    ev_io_init(watcher, on_worker, worker_fd(*place), EV_READ);
+    watcher->data = *place;
+    ev_io_start(daemon->loop, watcher);
     return 0;
 }
 
@@ -286,12 +286,14 @@ static int make_parts(struct daemon *daemon, struct error *err)
     if (result == 0)
         result = take_lock(daemon, err);
     if (result == 0)
-        result = make_worker(daemon, err);
+        result = make_worker(daemon, &daemon->worker, &daemon->worker_watcher, err);
+    if (result == 0)
+        result = make_worker(daemon, &daemon->closer, &daemon->closer_watcher, err);
     if (result == 0)
         result = netdev_new(daemon->loop, daemon->worker, link_kinds, on_network, daemon, &daemon->netdev, err);
     if (result < 0)
         return result;
-    daemon->taps = tap_table_new(daemon->worker);
+    daemon->taps = tap_table_new(daemon->worker, daemon->closer);
     result = make_vmm(daemon, err);
     if (result < 0)
         return result;
@@ -330,6 +332,10 @@ void daemon_free(struct daemon *daemon)
     daemon->api = NULL; /* what ends below still tells of it */
     if (daemon->worker)
         ev_io_stop(daemon->loop, &daemon->worker_watcher);
+    if (daemon->closer)
+        ev_io_stop(daemon->loop, &daemon->closer_watcher);
+    tap_table_end_closer(daemon->taps);
+    worker_free(daemon->closer);
     worker_free(daemon->worker); /* what was queued for the kernel is done and told before its owners go */
     ev_timer_stop(daemon->loop, &daemon->trim_timer);
     reconcile_free(daemon->reconciler);

@@ -1,36 +1,24 @@
 #include "tap/tap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/crash.h"
-#include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/worker.h"
 #include "tap/tap_internal.h"
 
-#define DEVICE "/dev/net/tun"
+enum { QUEUES_MAX = 256 }; /* the kernel's MAX_TAP_QUEUES */
 
-enum {
-    VNET_HEADER = 12, /* struct virtio_net_hdr_mrg_rxbuf: what QEMU's virtio-net wants, and other models don't mind */
-    QUEUES_MAX = 256, /* the kernel's MAX_TAP_QUEUES */
-};
-
-/* Opening, or closing: a job on the worker. */
 struct tap_job {
     struct job job;
     struct tap_table *table;
     struct tap tap;
     size_t queues; /* wanted */
+    struct tap_manner manner;
     step_done done;
     void *context;
     struct error error;
@@ -44,21 +32,19 @@ struct tap *tap_find(const struct tap_table *table, const char *name)
     return NULL;
 }
 
-static void close_all(struct tap *tap)
-{
-    for (size_t i = 0; i < tap->count; i++)
-        close(tap->fds[i]);
-    free(tap->fds);
-    tap->fds = NULL;
-    tap->count = 0;
-}
-
-struct tap_table *tap_table_new(struct worker *worker)
+struct tap_table *tap_table_new(struct worker *worker, struct worker *closer)
 {
     struct tap_table *table = NEW(struct tap_table);
 
     table->worker = worker;
+    table->closer = closer;
     return table;
+}
+
+void tap_table_end_closer(struct tap_table *table)
+{
+    if (table)
+        table->closer = table->worker;
 }
 
 void tap_table_free(struct tap_table *table)
@@ -66,8 +52,9 @@ void tap_table_free(struct tap_table *table)
     if (!table)
         return;
     for (size_t i = 0; i < table->count; i++)
-        close_all(&table->taps[i]);
+        tap_queue_close(&table->taps[i]);
     free(table->taps);
+    free(table->busy);
     free(table);
 }
 
@@ -79,57 +66,61 @@ const int *tap_descriptors(const struct tap_table *table, const char *name, size
     return tap ? tap->fds : NULL;
 }
 
-/* -- opening, on the worker -------------------------------------------------------------------------------------------------- */
+/* -- jobs -------------------------------------------------------------------------------------------------------------------- */
 
-static int refuse_name(const char *name, struct error *err)
+static struct tap_busy *find_busy(const struct tap_table *table, const char *name)
 {
-    char command[32] = "";
-    int pid = tap_owner_find(name, command, sizeof(command));
-
-    if (pid)
-        return error_set(err, EEXIST, "%s: open a TAP: an interface of that name exists, held by process %d (%s)", name, pid,
-                         command);
-    return error_set(err, EEXIST, "%s: open a TAP: an interface of that name exists; delete it, or choose another Target=", name);
+    for (size_t i = 0; i < table->busy_count; i++)
+        if (text_equal(table->busy[i].name, name))
+            return &table->busy[i];
+    return NULL;
 }
 
-static int open_device(const char *name, struct error *err)
+static struct tap_job *new_job(struct tap_table *table, const struct step *step, void (*run)(struct job *),
+                               void (*finish)(struct job *))
 {
-    int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    struct tap_job *job = NEW(struct tap_job);
 
-    if (fd >= 0)
-        return fd;
-    error_errno(err, errno, "%s: open a TAP: %s", name, DEVICE);
-    if (err->code == ENOENT || err->code == ENODEV || err->code == ENXIO)
-        error_set(err, err->code, "%s; load the tun module: modprobe tun", err->text);
-    else if (err->code == EACCES || err->code == EPERM)
-        error_set(err, err->code, "%s; trestled may not open it: run it as root, or give it the device", err->text);
-    return -err->code;
+    job->job.run = run;
+    job->job.done = finish;
+    job->table = table;
+    job->manner.somebody_elses = step->nic && step->nic->type == NIC_ETHERNET;
+    text_copy(job->tap.name, sizeof(job->tap.name), step->interface);
+    return job;
 }
 
-/* One more queue; the first makes the TAP. With IFF_TUN_EXCL the kernel says EBUSY when anything has the name; without it, a
- * persistent TAP would be taken over, and any other link be "Invalid argument". */
-static int open_queue(struct tap_job *job)
+/* To the thread that has a job for this name still, else to `worker`. */
+static void submit(struct tap_job *job, struct worker *worker)
 {
-    const char *name = job->tap.name;
-    CLEANUP(close_fdp) int fd = open_device(name, &job->error);
-    struct ifreq request = {0};
-    int header = VNET_HEADER;
-    bool first = job->tap.count == 0;
+    struct tap_table *table = job->table;
+    struct tap_busy *busy = find_busy(table, job->tap.name);
 
-    if (fd < 0)
-        return fd;
-    text_copy(request.ifr_name, sizeof(request.ifr_name), name);
-    request.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (job->queues > 1 ? IFF_MULTI_QUEUE : 0)
-                                | (first ? IFF_TUN_EXCL : 0));
-    if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0) {
-        if (first && errno == EBUSY)
-            return refuse_name(name, &job->error);
-        return error_errno(&job->error, errno, "%s: open queue %zu of a TAP%s", name, job->tap.count,
-                           errno == EPERM ? " (trestled needs CAP_NET_ADMIN)" : "");
+    if (!busy) {
+        busy = APPEND(table->busy, table->busy_count);
+        text_copy(busy->name, sizeof(busy->name), job->tap.name);
+        busy->worker = worker;
     }
-    *APPEND(job->tap.fds, job->tap.count) = TAKE_FD(fd);
-    return 0;
+    busy->jobs++;
+    worker_submit(busy->worker, &job->job);
 }
+
+static void no_longer_busy(struct tap_job *job)
+{
+    struct tap_table *table = job->table;
+    struct tap_busy *busy = find_busy(table, job->tap.name);
+
+    if (--busy->jobs == 0)
+        *busy = table->busy[--table->busy_count];
+}
+
+static void tell(struct tap_job *job)
+{
+    if (job->done)
+        job->done(job->context, -job->error.code, job->error.code ? &job->error : NULL);
+    free(job);
+}
+
+/* -- opening ----------------------------------------------------------------------------------------------------------------- */
 
 static void run_open(struct job *base)
 {
@@ -140,37 +131,90 @@ static void run_open(struct job *base)
         return;
     snprintf(point, sizeof(point), "tap open %s", job->tap.name);
     crash_point(point);
-    while (job->tap.count < job->queues)
-        if (open_queue(job) < 0) {
-            close_all(&job->tap);
-            return;
-        }
+    if (job->manner.somebody_elses)
+        tap_queue_join(&job->tap, job->queues, &job->error);
+    else
+        tap_queue_make(&job->tap, job->queues, &job->error);
 }
 
 static void finish_open(struct job *base)
 {
     struct tap_job *job = (struct tap_job *)base;
 
+    no_longer_busy(job);
     if (job->error.code == 0)
         *APPEND(job->table->taps, job->table->count) = job->tap;
-    job->done(job->context, -job->error.code, job->error.code ? &job->error : NULL);
-    free(job);
+    tell(job);
+}
+
+static void apply_open(struct tap_table *table, const struct step *step, step_done done, void *context)
+{
+    struct tap_job *job = new_job(table, step, run_open, finish_open);
+    uint32_t queues = step->nic && step->nic->queues ? step->nic->queues : 1;
+    const char *fault = text_interface_name_fault(step->interface);
+
+    job->queues = queues;
+    job->done = done;
+    job->context = context;
+    if (fault)
+        error_set(&job->error, EINVAL, "%s: open a TAP: the name %s", step->interface, fault);
+    else if (queues > QUEUES_MAX)
+        error_set(&job->error, EINVAL, "%s: open a TAP: it takes at most %d queues, not %u", step->interface, QUEUES_MAX, queues);
+    submit(job, table->worker);
+}
+
+/* -- making again ------------------------------------------------------------------------------------------------------------ */
+
+static void run_remake(struct job *base)
+{
+    struct tap_job *job = (struct tap_job *)base;
+    char point[40];
+
+    snprintf(point, sizeof(point), "tap remake %s", job->tap.name);
+    crash_point(point);
+    tap_queue_remake(&job->tap, &job->manner, &job->error);
+}
+
+static void finish_remake(struct job *base)
+{
+    struct tap_job *job = (struct tap_job *)base;
+
+    no_longer_busy(job);
+    free(job->tap.fds); /* numbers only: the descriptors are the table's */
+    tell(job);
+}
+
+static void apply_remake(struct tap_table *table, const struct step *step, step_done done, void *context)
+{
+    struct tap_job *job = new_job(table, step, run_remake, finish_remake);
+    const struct tap *tap = tap_find(table, step->interface);
+
+    if (tap) {
+        job->tap.fds = memory_copy(tap->fds, tap->count * sizeof(*tap->fds));
+        job->tap.count = tap->count;
+    }
+    /* QEMU says 10 to the kernel when it gets a descriptor, and 12 when the driver of a virtio NIC wants it; the other models stay at
+     * 10. A virtio guest that has not got to its driver yet brings QEMU to say it again then. */
+    job->manner.header = step->nic && step->nic->model != NIC_VIRTIO ? TAP_HEADER_LEGACY : TAP_HEADER;
+    job->manner.offloads = step->offloads;
+    job->done = done;
+    job->context = context;
+    submit(job, table->worker);
 }
 
 /* -- closing ----------------------------------------------------------------------------------------------------------------- */
 
 static void run_close(struct job *base)
 {
-    close_all(&((struct tap_job *)base)->tap);
+    tap_queue_close(&((struct tap_job *)base)->tap);
 }
 
 static void finish_close(struct job *base)
 {
     struct tap_job *job = (struct tap_job *)base;
 
-    if (job->done)
-        job->done(job->context, 0, NULL);
-    free(job);
+    no_longer_busy(job);
+    tell(job);
 }
 
 static void run_nothing(struct job *base)
@@ -180,70 +224,41 @@ static void run_nothing(struct job *base)
 
 static void finish_nothing(struct job *base)
 {
-    struct tap_job *job = (struct tap_job *)base;
-
-    job->done(job->context, 0, NULL);
-    free(job);
+    tell((struct tap_job *)base);
 }
 
 static void take_out(struct tap_table *table, const char *name, struct tap *ret_tap)
 {
     struct tap *tap = tap_find(table, name);
 
-    *ret_tap = (struct tap){0};
     if (!tap)
         return;
     *ret_tap = *tap;
     *tap = table->taps[--table->count];
 }
 
-/* -- steps ------------------------------------------------------------------------------------------------------------------- */
-
-static struct tap_job *new_job(struct tap_table *table, void (*run)(struct job *), void (*finish)(struct job *))
-{
-    struct tap_job *job = NEW(struct tap_job);
-
-    job->job.run = run;
-    job->job.done = finish;
-    job->table = table;
-    return job;
-}
-
-static void apply_open(struct tap_table *table, const struct step *step, step_done done, void *context)
-{
-    struct tap_job *job = new_job(table, run_open, finish_open);
-    uint32_t queues = step->nic && step->nic->queues ? step->nic->queues : 1;
-    const char *fault = text_interface_name_fault(step->interface);
-
-    text_copy(job->tap.name, sizeof(job->tap.name), step->interface);
-    job->queues = queues;
-    job->done = done;
-    job->context = context;
-    if (fault)
-        error_set(&job->error, EINVAL, "%s: open a TAP: the name %s", step->interface, fault);
-    else if (queues > QUEUES_MAX)
-        error_set(&job->error, EINVAL, "%s: open a TAP: it takes at most %d queues, not %u", step->interface, QUEUES_MAX, queues);
-    worker_submit(table->worker, &job->job);
-}
-
-/* The close itself waits 16 ms in the kernel. Who doesn't want to wait for it is told by a job of nothing before it. */
+/* The close itself waits 16 ms in the kernel. Who doesn't want to wait for it is told by a job of nothing. */
 static void apply_close(struct tap_table *table, const struct step *step, step_done done, void *context)
 {
-    struct tap_job *closing = new_job(table, run_close, finish_close);
-    struct tap_job *told = step->wait ? closing : new_job(table, run_nothing, finish_nothing);
+    struct tap_job *closing = new_job(table, step, run_close, finish_close);
+    struct tap_job *told = step->wait ? closing : new_job(table, step, run_nothing, finish_nothing);
 
     told->done = done;
     told->context = context;
     take_out(table, step->interface, &closing->tap);
+    submit(closing, table->closer);
     if (told != closing)
         worker_submit(table->worker, &told->job);
-    worker_submit(table->worker, &closing->job);
 }
+
+/* -- steps ------------------------------------------------------------------------------------------------------------------- */
 
 void tap_apply(struct tap_table *table, const struct step *step, step_done done, void *context)
 {
     if (step->op == STEP_TAP_CLOSE)
         apply_close(table, step, done, context);
+    else if (step->op == STEP_TAP_REMAKE)
+        apply_remake(table, step, done, context);
     else
         apply_open(table, step, done, context);
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/error.h"
 #include "tap/tap.h"
 
 struct tap {
@@ -11,15 +12,40 @@ struct tap {
     size_t count;
 };
 
-struct tap_table {
+/* A job for that name is not done yet; what follows for it goes to the same thread, so that it is done in order. */
+struct tap_busy {
+    char name[INTERFACE_NAME_SIZE];
     struct worker *worker;
+    size_t jobs;
+};
+
+struct tap_table {
+    struct worker *worker, *closer;
     struct tap *taps;
     size_t count;
+    struct tap_busy *busy;
+    size_t busy_count;
 };
 
 struct tap *tap_find(const struct tap_table *table, const char *name);
 
-/* -- tap_owner.c: who has a TAP open, by /proc ------------------------------------------------------------------------------- */
+/* -- tap_queue.c: descriptors of /dev/net/tun become queues; called on a worker ------------------------------------------- */
+
+/* `queues` new descriptors, appended to those of the TAP. On failure those that were opened are closed. */
+int tap_queue_make(struct tap *tap, size_t queues, struct error *err);
+/* The same of a persistent TAP that exists. */
+int tap_queue_join(struct tap *tap, size_t queues, struct error *err);
+/* The descriptors that the TAP has, once more. None is closed. */
+struct tap_manner {
+    bool somebody_elses; /* attach to one that exists */
+    int header;          /* size of the vnet header */
+    uint32_t offloads;
+};
+enum { TAP_HEADER_LEGACY = 10, TAP_HEADER = 12 }; /* struct virtio_net_hdr, and the same with num_buffers */
+int tap_queue_remake(const struct tap *tap, const struct tap_manner *manner, struct error *err);
+void tap_queue_close(struct tap *tap);
+
+/* -- tap_owner.c: who has a TAP open, by /proc ---------------------------------------------------------------------------- */
 
 /* Calls `found` for each descriptor of the process that is a TAP or a TUN, in the order of their numbers, until it gives other
  * than 0, which is given back. *budget counts the descriptors that may still be looked at; -E2BIG when it is used up. -ESRCH,

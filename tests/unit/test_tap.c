@@ -1,6 +1,13 @@
-/* TAPs: opened, plugged into a bridge, closed, refused, and taken back from another process. links: tap bridge netdev */
+/* TAPs: opened, plugged into a bridge, closed, refused, taken back from another process, made again, and somebody else's.
+ * links: tap bridge netdev */
 #include <fcntl.h>
+#include <net/if.h> /* before the kernel's own */
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -9,13 +16,16 @@
 
 #include "base/cleanup.h"
 #include "netns.h"
-#include "tap/tap.h"
+#include "tap/tap_internal.h"
 
 #define EXISTS ": open a TAP: an interface of that name exists; delete it, or choose another Target="
+#define MAKE_IT "; make it: ip tuntap add "
 #define HELD_BY "%s: open a TAP: an interface of that name exists, held by process %d (test_tap)"
 
 struct tap_fixture {
     struct fixture *net;
+    struct worker *closer;
+    ev_io closed;
     struct tap_table *table;
 };
 
@@ -30,7 +40,11 @@ static int setup(void **state)
     close(fd);
     netns_setup(&net);
     fixture->net = net;
-    fixture->table = tap_table_new(fixture->net->worker);
+    assert_int_equal(worker_new(&fixture->closer, NULL), 0);
+    ev_io_init(&fixture->closed, netns_collect, worker_fd(fixture->closer), EV_READ);
+    fixture->closed.data = fixture->closer;
+    ev_io_start(fixture->net->loop, &fixture->closed);
+    fixture->table = tap_table_new(fixture->net->worker, fixture->closer);
     *state = fixture;
     return 0;
 }
@@ -40,16 +54,17 @@ static int teardown(void **state)
     struct tap_fixture *fixture = *state;
     void *net = fixture->net;
 
+    ev_io_stop(fixture->net->loop, &fixture->closed);
+    tap_table_end_closer(fixture->table);
+    worker_free(fixture->closer);
     netns_teardown(&net);
     tap_table_free(fixture->table);
     free(fixture);
     return 0;
 }
 
-static int apply(struct tap_fixture *fixture, enum step_op op, const char *name, uint32_t queues)
+static int take(struct tap_fixture *fixture, struct step step, const char *name)
 {
-    struct nic nic = {.queues = queues};
-    struct step step = {.op = op, .nic = &nic};
     unsigned before = fixture->net->running;
 
     text_copy(step.interface, sizeof(step.interface), name);
@@ -58,6 +73,11 @@ static int apply(struct tap_fixture *fixture, enum step_op op, const char *name,
     assert_int_equal(fixture->net->running, before + 1);
     WAIT_UNTIL(fixture->net, fixture->net->running == 0);
     return fixture->net->result;
+}
+
+static int apply(struct tap_fixture *fixture, enum step_op op, const char *name, uint32_t queues)
+{
+    return take(fixture, (struct step){.op = op, .nic = &(struct nic){.queues = queues}}, name);
 }
 
 static void must_open(struct tap_fixture *fixture, const char *name, uint32_t queues)
@@ -177,7 +197,7 @@ static void persistent(void **state)
     refused(fixture, "stays", 1, EEXIST, "stays" EXISTS);
 }
 
-/* -- another process --------------------------------------------------------------------------------------------------------- */
+/* -- another process ------------------------------------------------------------------------------------------------------ */
 
 /* A child that holds TAPs of `queues` queues each until it is killed. */
 static pid_t start_holder(const char *const *names, size_t count, int queues)
@@ -280,6 +300,300 @@ static void taken_back_from_nobody(void **state)
     close(pidfd);
 }
 
+/* -- threads -------------------------------------------------------------------------------------------------------------- */
+
+struct holding { /* a job that keeps its worker busy until it is let go */
+    struct job job;
+    int pipe[2];
+    bool done;
+};
+
+static void hold(struct job *job)
+{
+    char byte;
+
+    if (read(((struct holding *)job)->pipe[0], &byte, 1) != 1)
+        abort();
+}
+
+static void let_go(struct job *job)
+{
+    ((struct holding *)job)->done = true;
+}
+
+/* While the closer can't get on: another name is opened, the same name is not. */
+static void closes_hold_up_nobody_else(void **state)
+{
+    struct tap_fixture *fixture = *state;
+    struct holding holding = {.job = {.run = hold, .done = let_go}};
+    struct nic nic = {.queues = 1};
+    struct step again = {.op = STEP_TAP_OPEN, .interface = "same", .nic = &nic};
+    size_t count;
+
+    assert_int_equal(pipe2(holding.pipe, O_CLOEXEC), 0);
+    must_open(fixture, "same", 1);
+    worker_submit(fixture->closer, &holding.job);
+    assert_int_equal(apply(fixture, STEP_TAP_CLOSE, "same", 1), 0);
+    fixture->net->running++;
+    tap_apply(fixture->table, &again, netns_done, fixture->net);
+    fixture->net->running--; /* so that others can be waited for */
+    must_open(fixture, "other", 1);
+    assert_null(tap_descriptors(fixture->table, "same", &count));
+    fixture->net->running++;
+    assert_int_equal(write(holding.pipe[1], "", 1), 1);
+    WAIT_UNTIL(fixture->net, fixture->net->running == 0 && holding.done);
+    assert_int_equal(fixture->net->result, 0);
+    assert_non_null(tap_descriptors(fixture->table, "same", &count));
+    assert_int_equal(fixture->table->busy_count, 0);
+    close(holding.pipe[0]);
+    close(holding.pipe[1]);
+}
+
+/* -- made again ----------------------------------------------------------------------------------------------------------- */
+
+static void delete_link(struct tap_fixture *fixture, const char *name)
+{
+    WAIT_UNTIL(fixture->net, netns_find(fixture->net, name));
+    foreign_delete(netns_find(fixture->net, name)->index);
+    WAIT_UNTIL(fixture->net, !netns_find(fixture->net, name));
+}
+
+static bool is_dead(int fd)
+{
+    struct ifreq request = {0};
+
+    return ioctl(fd, TUNGETIFF, &request) < 0 && errno == EBADFD;
+}
+
+static int remake(struct tap_fixture *fixture, const char *name, uint32_t queues, uint32_t offloads)
+{
+    struct nic nic = {.queues = queues};
+
+    return take(fixture, (struct step){.op = STEP_TAP_REMAKE, .nic = &nic, .offloads = offloads}, name);
+}
+
+static void send_frame(const char *name)
+{
+    uint8_t frame[100] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, 'h', 'i'};
+    struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(name)};
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(sendto(fd, frame, sizeof(frame), 0, (struct sockaddr *)&to, sizeof(to)), sizeof(frame));
+    close(fd);
+}
+
+/* Reads from the TAP as QEMU does, in a process that got the descriptor from this one; ends well when it has read the frame of
+ * send_frame() behind a header of 12 bytes. */
+static pid_t start_reader(int fd, const int go[2])
+{
+    pid_t pid = fork();
+    char byte;
+
+    if (pid)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm((unsigned)PATIENCE);
+    if (read(go[0], &byte, 1) != 1)
+        _exit(2);
+    for (;;) {
+        uint8_t buffer[2048];
+        ssize_t length = read(fd, buffer, sizeof(buffer));
+
+        if (length < 0 && errno == EAGAIN)
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+        else if (length < 0)
+            _exit(3);
+        else if (length == 12 + 100 && memcmp(buffer + 12 + 12, "\x88\xb5hi", 4) == 0)
+            _exit(0);
+    }
+}
+
+static void made_again(void **state)
+{
+    struct tap_fixture *fixture = *state;
+    struct interface up = {.up = true};
+    struct step set = netns_set("gone", &up, FIELD_BIT(FIELD_UP));
+    int go[2], status, before;
+    const int *fds;
+    size_t count;
+    pid_t reader;
+
+    must_open(fixture, "gone", 1);
+    fds = tap_descriptors(fixture->table, "gone", &count);
+    before = fds[0];
+    assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+    reader = start_reader(fds[0], go);
+    delete_link(fixture, "gone");
+    assert_true(is_dead(before));
+    if (remake(fixture, "gone", 1, 0) < 0)
+        fail_msg("%s", fixture->net->error.text);
+    fds = tap_descriptors(fixture->table, "gone", &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(fds[0], before);
+    assert_descriptor(fds[0], "gone", false);
+    netns_must(fixture->net, &set);
+    assert_int_equal(write(go[1], "", 1), 1);
+    send_frame("gone");
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+    close(go[0]);
+    close(go[1]);
+}
+
+static void made_again_with_queues(void **state)
+{
+    struct tap_fixture *fixture = *state;
+    struct ethtool_value value = {.cmd = ETHTOOL_GTSO};
+    struct ifreq request = {.ifr_name = "four", .ifr_data = (void *)&value};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const int *fds;
+    size_t count;
+
+    must_open(fixture, "four", 4);
+    for (uint32_t tso = 0; tso < 2; tso++) {
+        delete_link(fixture, "four");
+        if (remake(fixture, "four", 4, tso ? TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 : 0) < 0)
+            fail_msg("%s", fixture->net->error.text);
+        fds = tap_descriptors(fixture->table, "four", &count);
+        assert_int_equal(count, 4);
+        for (size_t i = 0; i < count; i++)
+            assert_descriptor(fds[i], "four", true);
+        assert_int_equal(ioctl(fd, SIOCETHTOOL, &request), 0);
+        assert_int_equal(value.data, tso);
+    }
+    /* One that is there is left alone, offloads too. */
+    assert_int_equal(remake(fixture, "four", 4, 0), 0);
+    assert_int_equal(ioctl(fd, SIOCETHTOOL, &request), 0);
+    assert_int_equal(value.data, 1);
+    close(fd);
+}
+
+/* Packets of another header size than QEMU's would be cut wrongly: it has 10 for all models but virtio. */
+static void made_again_for_each_model(void **state)
+{
+    struct tap_fixture *fixture = *state;
+
+    must_open(fixture, "nic", 1);
+    for (int model = NIC_VIRTIO; model <= NIC_VMXNET3; model++) {
+        struct nic nic = {.queues = 1, .model = (enum nic_model)model};
+        int header = 0;
+        size_t count;
+
+        delete_link(fixture, "nic");
+        assert_int_equal(take(fixture, (struct step){.op = STEP_TAP_REMAKE, .nic = &nic}, "nic"), 0);
+        assert_int_equal(ioctl(*tap_descriptors(fixture->table, "nic", &count), TUNGETVNETHDRSZ, &header), 0);
+        assert_int_equal(header, model == NIC_VIRTIO ? 12 : 10);
+    }
+}
+
+static void not_made_again(void **state)
+{
+    struct tap_fixture *fixture = *state;
+    size_t count;
+
+    assert_int_equal(remake(fixture, "none", 1, 0), -EBADF);
+    assert_string_equal(fixture->net->error.text,
+                        "none: make a TAP again: no descriptors of it are open; detach the NIC and attach it again");
+    must_open(fixture, "taken", 2);
+    delete_link(fixture, "taken");
+    foreign_make("taken", "bridge");
+    assert_int_equal(remake(fixture, "taken", 2, 0), -EEXIST);
+    assert_string_equal(fixture->net->error.text,
+                        "taken: make a TAP again: an interface of that name exists; delete it, or choose another Target=");
+    assert_non_null(tap_descriptors(fixture->table, "taken", &count)); /* they are QEMU's too, and wait for the next try */
+    assert_int_equal(count, 2);
+    delete_link(fixture, "taken");
+    assert_int_equal(remake(fixture, "taken", 2, 0), 0);
+}
+
+/* -- somebody else's ------------------------------------------------------------------------------------------------------ */
+
+static void make_persistent(const char *name, int flags)
+{
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    struct ifreq request = {.ifr_flags = (short)(flags | IFF_NO_PI)};
+
+    text_copy(request.ifr_name, sizeof(request.ifr_name), name);
+    assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
+    assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+    close(fd);
+}
+
+static int join(struct tap_fixture *fixture, enum step_op op, const char *name, uint32_t queues)
+{
+    struct nic nic = {.queues = queues, .type = NIC_ETHERNET};
+
+    return take(fixture, (struct step){.op = op, .wait = true, .nic = &nic}, name);
+}
+
+static void joined(void **state)
+{
+    struct tap_fixture *fixture = *state;
+    static const struct {
+        const char *name;
+        bool several;
+        uint32_t queues;
+    } cases[] = {{"one", false, 1}, {"multi", true, 1}, {"multi4", true, 4}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *name = cases[i].name;
+        const int *fds;
+        size_t count;
+
+        make_persistent(name, IFF_TAP | (cases[i].several ? IFF_MULTI_QUEUE : 0));
+        for (int round = 0; round < 2; round++) { /* it stays, and can be opened once more */
+            struct ifreq request = {0};
+            int header = 0;
+
+            if (join(fixture, STEP_TAP_OPEN, name, cases[i].queues) < 0)
+                fail_msg("%s", fixture->net->error.text);
+            fds = tap_descriptors(fixture->table, name, &count);
+            assert_int_equal(count, cases[i].queues);
+            assert_int_equal(ioctl(fds[0], TUNGETIFF, &request), 0);
+            assert_int_equal(!!(request.ifr_flags & IFF_MULTI_QUEUE), cases[i].several);
+            assert_true(request.ifr_flags & IFF_VNET_HDR);
+            assert_int_equal(ioctl(fds[0], TUNGETVNETHDRSZ, &header), 0);
+            assert_int_equal(header, 12);
+            assert_int_equal(join(fixture, STEP_TAP_CLOSE, name, cases[i].queues), 0);
+            assert_true(if_nametoindex(name));
+        }
+    }
+}
+
+static void must_not_join(struct tap_fixture *fixture, const char *name, uint32_t queues, int code, const char *text)
+{
+    size_t count;
+
+    assert_int_equal(join(fixture, STEP_TAP_OPEN, name, queues), -code);
+    assert_string_equal(fixture->net->error.text, text);
+    assert_null(tap_descriptors(fixture->table, name, &count));
+}
+
+static void not_joined(void **state)
+{
+    struct tap_fixture *fixture = *state;
+    static const char *const names[] = {"busy"}, *const passing[] = {"passing"};
+    pid_t pid, other;
+
+    must_not_join(fixture, "none", 1, ENODEV,
+                  "none: open a TAP: there is none of that name" MAKE_IT "none mode tap vnet_hdr");
+    assert_false(if_nametoindex("none"));
+    foreign_make("br0", "bridge");
+    must_not_join(fixture, "br0", 1, EINVAL, "br0: open a TAP: the interface of that name is none");
+    make_persistent("tun0", IFF_TUN);
+    must_not_join(fixture, "tun0", 2, EINVAL, "tun0: open a TAP: the interface of that name is none");
+    make_persistent("single", IFF_TAP);
+    must_not_join(fixture, "single", 2, EINVAL,
+                  "single: open a TAP: it was made for one queue, not 2" MAKE_IT "single mode tap vnet_hdr multi_queue");
+    pid = start_holder(names, 1, 1);
+    must_not_join(fixture, "busy", 1, EBUSY, "busy: open a TAP: another process has it open");
+    other = start_holder(passing, 1, 2);
+    must_not_join(fixture, "passing", 1, ENODEV,
+                  "passing: open a TAP: the one of that name is not persistent" MAKE_IT "passing mode tap vnet_hdr");
+    end_holder(pid);
+    end_holder(other);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -287,6 +601,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(plugged_and_closed),   TEST(descriptors), TEST(opened_again),    TEST(names_that_cannot_be),
         TEST(persistent),           TEST(held_by_another), TEST(taken_back), TEST(taken_back_from_nobody),
+        TEST(closes_hold_up_nobody_else), TEST(made_again), TEST(made_again_with_queues), TEST(made_again_for_each_model),
+        TEST(not_made_again),
+        TEST(joined),               TEST(not_joined),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

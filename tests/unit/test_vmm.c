@@ -243,7 +243,7 @@ static void monitor_in_use(void **state)
     tap_table_free(fixture->taps);
     struct vmm_settings settings = {.run_directory = fixture->directory};
     struct vmm *squatter;
-    fixture->taps = tap_table_new(fixture->worker);
+    fixture->taps = tap_table_new(fixture->worker, fixture->worker);
     assert_int_equal(vmm_new(fixture->loop, fixture->taps, &settings, on_vmm, fixture, &squatter, &fixture->error), 0);
     fixture->vmm = squatter;
     fixture->adopted = false;

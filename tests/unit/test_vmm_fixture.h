@@ -107,7 +107,7 @@ static inline void open_vmm(struct fixture *fixture)
 {
     struct vmm_settings settings = {
         .run_directory = fixture->directory, .binary = fixture->binary, .user = fixture->user, .accel = fixture->accel};
-    fixture->taps = tap_table_new(fixture->worker);
+    fixture->taps = tap_table_new(fixture->worker, fixture->worker);
     if (vmm_new(fixture->loop, fixture->taps, &settings, on_vmm, fixture, &fixture->vmm, &fixture->error) < 0)
         fail_msg("%s", fixture->error.text);
 }
