@@ -5,6 +5,7 @@
 #include <linux/if_link.h>
 
 #include "base/memory.h"
+#include "bridge/bridge_internal.h"
 
 enum width { WIDTH_8 = 1, WIDTH_16 = 2, WIDTH_32 = 4 };
 
@@ -119,6 +120,8 @@ const struct netdev_kind bridge_kind = {
     .link_fields = FIELD_BRIDGE_ALL,
     .parse_port = parse_port,
     .put_port = put_port,
-    .port_fields = FIELD_PORT_ALL,
+    .port_fields = FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS),
+    .parse_vlans = bridge_vlan_parse,
+    .put_vlans = bridge_vlan_put,
     .needs_mac = true,
 };

@@ -26,12 +26,24 @@ struct netdev_kind {
     void (*parse_port)(const struct nlattr *data, struct interface *interface);
     void (*put_port)(struct nlmsghdr *message, const struct interface *interface, uint64_t fields);
     uint64_t port_fields;
+    /* The VLANs of a port, or of such a link itself: IFLA_AF_SPEC of its AF_BRIDGE message (NULL: it had none); may be NULL */
+    void (*parse_vlans)(const struct nlattr *spec, struct port_vlans *ret_vlans);
+    /* Puts into an open IFLA_AF_SPEC as many as one message takes of the VLANs from `first` on: those that are wanted, or all
+     * others, to be taken away. Gives the VLAN that the next message begins with; 0 = none is left. NULL as `wanted`: what a new
+     * port has. */
+    unsigned (*put_vlans)(struct nlmsghdr *message, const struct port_vlans *wanted, bool others, unsigned first);
     /* Without a stated MAC such a link takes one of its ports' and changes it as they come and go: make it with one of its
      * own. */
     bool needs_mac;
 };
 
-enum netdev_event { NETDEV_ADDED, NETDEV_STATE /* up, carrier or master */, NETDEV_CHANGED /* anything else */, NETDEV_REMOVED, NETDEV_RESYNCED /* name is "": anything may have changed */ };
+enum netdev_event {
+    NETDEV_ADDED,
+    NETDEV_STATE,   /* up, carrier or master changed */
+    NETDEV_CHANGED, /* anything else */
+    NETDEV_REMOVED,
+    NETDEV_RESYNCED, /* name is "": anything may have changed */
+};
 typedef void (*netdev_listener)(void *context, enum netdev_event event, const char *name);
 
 /* kinds: NULL at the end; borrowed for good. Dumps once, so OBSERVED is complete when it returns. The listener is called from
@@ -45,16 +57,25 @@ void netdev_free(struct netdev *netdev);
  * makes itself is seen when duplicate address detection is through with it. */
 const struct network *netdev_observed(const struct netdev *netdev);
 
-/* Takes one STEP_LINK_*, STEP_ADDRESS_* or STEP_ROUTE_*. The step must stay until done() is called; steps are taken in the
- * order of the calls, and a later one may name what an earlier one makes: nobody has to wait for done() in between (names
- * become indices on the worker, just before sending). When done() is called, the events of the step's own writes are in
- * OBSERVED. */
+/* Takes one STEP_LINK_*, STEP_ADDRESS_* or STEP_ROUTE_*.
+ *
+ * A LINK_SET that brings a link up does so last, when it has joined its bridge and its port options, VLANs and rates are set: it
+ * hears and says nothing in a VLAN that is not its own. FIELD_PORT_VLANS with vlans NULL (what is observed where the bridge does not filter) gives the port what a new one has: VLAN 1, untagged.
+ *
+ * Rates: inbound is htb (1: with the one class 1:1), burst by default 10 ms of the average, at least 64 KiB. outbound is a
+ * policer that drops what is too much; burst by default one second's (as libvirt has it), always at least 64 KiB, because that
+ * is the largest packet of a guest that leaves segmentation to the host; it has no peak, which is only remembered.
+ *
+ * The step must stay until done() is called; steps are taken in the order of the calls, and a later one may name what an earlier one
+ * makes: nobody has to wait for done() in between (names become indices on the worker, just before sending). When done() is
+ * called, the events of the step's own writes are in OBSERVED. */
 void netdev_apply(struct netdev *netdev, const struct step *step, step_done done, void *context);
 
 /* Read afresh by one bounded exchange. */
 int netdev_statistics(struct netdev *netdev, const char *name, struct link_statistics *ret_statistics, struct error *err);
 /* The addresses that the host's neighbour tables know for a MAC, link-local ones last. The caller frees the array. */
-int netdev_neighbours(struct netdev *netdev, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count, struct error *err);
+int netdev_neighbours(struct netdev *netdev, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count,
+                      struct error *err);
 
 /* Asks the kernel afresh whether OBSERVED is what a dump says: for tests. Gives the number of differences, the first of them
  * in err; -errno when it can't be asked. */

@@ -24,6 +24,7 @@ void netdev_cache_clear(struct netdev_cache *cache)
             interface_free(cache->by_index[i]);
     network_clear(&cache->network);
     free(cache->by_index);
+    free(cache->traffic);
     netdev_cache_init(cache, cache->kinds);
 }
 
@@ -119,15 +120,51 @@ static bool same_link(const struct interface *a, const struct interface *b)
            && a->port.multicast_flood == b->port.multicast_flood;
 }
 
-static void take_over(struct interface *interface, const struct interface *link)
+/* What a link's own messages do not tell stays. */
+static void keep(struct interface *new, const struct interface *old)
 {
-    struct interface old = *interface;
+    new->addresses = old->addresses;
+    new->address_count = old->address_count;
+    new->routes = old->routes;
+    new->route_count = old->route_count;
+    new->vlans = old->vlans;
+    new->set = (new->set & ~FIELD_BIT(FIELD_PORT_VLANS)) | (old->set & FIELD_BIT(FIELD_PORT_VLANS));
+    new->inbound = old->inbound;
+    new->outbound = old->outbound;
+}
 
-    *interface = *link;
-    interface->addresses = old.addresses;
-    interface->address_count = old.address_count;
-    interface->routes = old.routes;
-    interface->route_count = old.route_count;
+bool netdev_cache_filters(const struct netdev_cache *cache, const struct interface *interface)
+{
+    const struct interface *bridge = interface->master_index ? netdev_cache_find(cache, interface->master_index) : interface;
+
+    return bridge && bridge->kind == INTERFACE_BRIDGE && bridge->bridge.vlan_filtering;
+}
+
+void netdev_cache_put_vlans(struct netdev_cache *cache, struct interface *interface, struct port_vlans *vlans)
+{
+    bool same = !vlans == !interface->vlans && port_vlans_same(vlans, interface->vlans);
+
+    free(interface->vlans);
+    interface->vlans = vlans;
+    interface->set &= ~FIELD_BIT(FIELD_PORT_VLANS);
+    if (vlans)
+        interface->set |= FIELD_BIT(FIELD_PORT_VLANS);
+    if (!same)
+        netdev_cache_tell(cache, NETDEV_CHANGED, interface->name);
+}
+
+/* A link that left its bridge, and a bridge that filters no more, have no VLANs (for now); others may have got some. */
+static void doubt_vlans(struct netdev_cache *cache, struct interface *interface, const struct interface *before)
+{
+    if (before && before->kind == INTERFACE_BRIDGE && before->bridge.vlan_filtering && !interface->bridge.vlan_filtering)
+        for (size_t i = 0; i < cache->count; i++)
+            if (cache->by_index[i]->master_index == interface->index)
+                netdev_cache_put_vlans(cache, cache->by_index[i], NULL);
+    if (interface->vlans
+        && ((before && before->master_index != interface->master_index) || !netdev_cache_filters(cache, interface)))
+        netdev_cache_put_vlans(cache, interface, NULL);
+    if (!interface->vlans && netdev_cache_filters(cache, interface))
+        cache->unread_vlans = true;
 }
 
 static void add(struct netdev_cache *cache, const struct interface *link)
@@ -135,11 +172,14 @@ static void add(struct netdev_cache *cache, const struct interface *link)
     struct interface *interface = interface_new(link->name);
 
     *interface = *link;
+    interface->vlans = NULL;
     insert(cache, interface);
     list(cache, interface);
     if (cache->filling)
         return;
+    netdev_tc_show(cache, interface);
     name_master(cache, interface);
+    doubt_vlans(cache, interface, NULL);
     netdev_cache_tell(cache, NETDEV_ADDED, interface->name);
     if (cache->unnamed)
         name_ports(cache, interface);
@@ -147,25 +187,27 @@ static void add(struct netdev_cache *cache, const struct interface *link)
 
 static void rename_to(struct netdev_cache *cache, struct interface *interface, const struct interface *link)
 {
-    char old_name[INTERFACE_NAME_SIZE];
+    struct interface old = *interface;
 
-    text_copy(old_name, sizeof(old_name), interface->name);
     if (is_listed(cache, interface))
-        network_remove(&cache->network, old_name);
-    take_over(interface, link);
+        network_remove(&cache->network, old.name);
+    *interface = *link;
+    keep(interface, &old);
     list(cache, interface);
     name_master(cache, interface);
-    netdev_cache_tell(cache, NETDEV_REMOVED, old_name);
+    doubt_vlans(cache, interface, &old);
+    netdev_cache_tell(cache, NETDEV_REMOVED, old.name);
     netdev_cache_tell(cache, NETDEV_ADDED, interface->name);
     name_ports(cache, interface);
 }
 
 static void change(struct netdev_cache *cache, struct interface *interface, const struct interface *link)
 {
-    struct interface new = *link;
+    struct interface new = *link, old = *interface;
     bool state;
 
     name_master(cache, &new);
+    keep(&new, interface);
     if (same_link(interface, &new))
         return;
     if (interface->up && !new.up)
@@ -173,7 +215,9 @@ static void change(struct netdev_cache *cache, struct interface *interface, cons
     if (interface->up != new.up && cache->several)
         cache->doubtful = true;
     state = interface->up != new.up || interface->carrier != new.carrier || !text_equal(interface->master, new.master);
-    take_over(interface, &new);
+    keep(&new, interface); /* its routes may just have been forgotten */
+    *interface = new;
+    doubt_vlans(cache, interface, &old);
     netdev_cache_tell(cache, state ? NETDEV_STATE : NETDEV_CHANGED, interface->name);
 }
 
@@ -194,6 +238,7 @@ void netdev_cache_remove(struct netdev_cache *cache, int index)
     size_t at = position(cache, index);
     struct interface *interface = netdev_cache_find(cache, index);
 
+    netdev_tc_remove(cache, index);
     if (!interface)
         return;
     cache->count--;
@@ -213,7 +258,7 @@ void netdev_cache_filled(struct netdev_cache *cache)
         name_master(cache, cache->by_index[i]);
 }
 
-/* -- comparing --------------------------------------------------------------------------------------------------------------- */
+/* -- comparing ------------------------------------------------------------------------------------------------------------ */
 
 /* While duplicate address detection runs, the kernel's own addresses are in a dump and no event has told of them; and one that
  * is there already goes through it again, unannounced, when the carrier comes back. */
@@ -289,6 +334,10 @@ int netdev_cache_compare(const struct netdev_cache *a, const struct netdev_cache
         }
         if (!same_link(ours, theirs))
             count += difference(err, ours->name, "differs in its attributes");
+        if (!ours->vlans != !theirs->vlans || !port_vlans_same(ours->vlans, theirs->vlans))
+            count += difference(err, ours->name, "differs in its VLANs");
+        if (!rate_same(&ours->inbound, &theirs->inbound) || !rate_same(&ours->outbound, &theirs->outbound))
+            count += difference(err, ours->name, "differs in its rates");
         count += compare_addresses(ours, theirs, err) + compare_routes(ours, theirs, err);
     }
     for (size_t i = 0; i < b->network.count; i++)

@@ -1,6 +1,7 @@
 /* Links made, changed and deleted: steps as RTM_NEWLINK and RTM_DELLINK. */
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ static const char *field_words(enum interface_field field)
         [FIELD_PORT_LEARNING] = "learning",
         [FIELD_PORT_UNICAST_FLOOD] = "unicast flooding",
         [FIELD_PORT_MULTICAST_FLOOD] = "multicast flooding",
+        [FIELD_PORT_VLANS] = "VLANs",
     };
 
     return words[field];
@@ -133,8 +135,34 @@ static void put_kind(struct nlmsghdr *header, const struct netdev_kind *kind, co
     mnl_attr_nest_end(header, info);
 }
 
+/* Those to be taken away first: nothing passes in a VLAN of before that was not told to. */
+static void add_vlans(struct netdev_request *request, const struct netdev_kind *kind, const struct interface *to, bool others)
+{
+    unsigned first = 1;
+
+    do {
+        struct netdev_draft draft;
+        struct ifinfomsg *fixed = begin(&draft, others ? RTM_DELLINK : RTM_SETLINK, 0);
+        struct nlattr *spec;
+        uint32_t empty;
+
+        fixed->ifi_family = AF_BRIDGE;
+        netdev_write_index(&draft, &fixed->ifi_index, request->step->interface);
+        spec = mnl_attr_nest_start(&draft.header, IFLA_AF_SPEC);
+        if (to->kind == INTERFACE_BRIDGE) /* the bridge's own, not those of a port */
+            mnl_attr_put_u16(&draft.header, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_SELF);
+        empty = draft.header.nlmsg_len;
+        first = kind->put_vlans(&draft.header, to->vlans, others, first);
+        if (draft.header.nlmsg_len == empty)
+            return;
+        mnl_attr_nest_end(&draft.header, spec);
+        describe(draft.message.what, sizeof(draft.message.what), to, FIELD_BIT(FIELD_PORT_VLANS));
+        netdev_write_add(request, &draft);
+    } while (first);
+}
+
 /* A message of its own: the kernel hands a port's options to the bridge that the port has when the message comes, before it
- * looks at IFLA_MASTER in the same message. */
+ * looks at IFLA_MASTER in the same message. But IFF_UP it looks at afterwards. */
 static void add_port(struct netdev_request *request, const struct interface *to, uint64_t fields)
 {
     for (const struct netdev_kind *const *at = request->netdev->cache.kinds; *at; at++) {
@@ -145,13 +173,14 @@ static void add_port(struct netdev_request *request, const struct interface *to,
         if (!kind->put_port || !(fields & kind->port_fields))
             continue;
         begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+        put_generic(&draft, to, fields & FIELD_BIT(FIELD_UP));
         info = mnl_attr_nest_start(&draft.header, IFLA_LINKINFO);
         mnl_attr_put_strz(&draft.header, IFLA_INFO_SLAVE_KIND, kind->name);
         data = mnl_attr_nest_start(&draft.header, IFLA_INFO_SLAVE_DATA);
         kind->put_port(&draft.header, to, fields & kind->port_fields);
         mnl_attr_nest_end(&draft.header, data);
         mnl_attr_nest_end(&draft.header, info);
-        describe(draft.message.what, sizeof(draft.message.what), to, fields & kind->port_fields);
+        describe(draft.message.what, sizeof(draft.message.what), to, fields & (kind->port_fields | FIELD_BIT(FIELD_UP)));
         netdev_write_add(request, &draft);
     }
 }
@@ -175,6 +204,57 @@ static void add_delete(struct netdev_request *request, enum netdev_when when)
     draft.message.gone_is_fine = true;
     snprintf(draft.message.what, sizeof(draft.message.what), "delete");
     netdev_write_add(request, &draft);
+}
+
+static void add_up(struct netdev_request *request, bool up, const char *what)
+{
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    put_generic(&draft, &(struct interface){.up = up}, FIELD_BIT(FIELD_UP));
+    draft.message.when = NETDEV_WHEN_BUSY;
+    text_copy(draft.message.what, sizeof(draft.message.what), what);
+    netdev_write_add(request, &draft);
+}
+
+/* Some NICs take a new MAC only while they are down. */
+static void add_stand_in(struct netdev_request *request, struct netdev_draft *main, const struct interface *to, uint64_t fields)
+{
+    add_up(request, false, "set down for a new MAC");
+    main->message.when = NETDEV_WHEN_BUSY;
+    netdev_write_add(request, main);
+    if (to->up || !(fields & FIELD_BIT(FIELD_UP)))
+        add_up(request, true, "set up again");
+}
+
+static void add_main(struct netdev_request *request, const struct interface *to, uint64_t fields)
+{
+    const struct netdev_kind *kind = find_kind(request->netdev, to->kind);
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    put_generic(&draft, to, fields);
+    if (kind && fields & kind->link_fields)
+        put_kind(&draft.header, kind, to, fields);
+    describe(draft.message.what, sizeof(draft.message.what), to, fields);
+    netdev_write_add(request, &draft);
+    if (fields & FIELD_BIT(FIELD_MAC))
+        add_stand_in(request, &draft, to, fields);
+}
+
+/* What a link gets when it is in its bridge; its being set up, if that is among the fields, comes last. */
+static void add_rest(struct netdev_request *request, const struct interface *to, uint64_t fields)
+{
+    const struct netdev_kind *bridge = find_kind(request->netdev, INTERFACE_BRIDGE);
+
+    if (fields & FIELD_BIT(FIELD_PORT_VLANS) && bridge && bridge->put_vlans) {
+        add_vlans(request, bridge, to, true);
+        add_vlans(request, bridge, to, false);
+    }
+    if (fields & FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS))
+        add_port(request, to, fields);
+    else if (fields & FIELD_BIT(FIELD_UP))
+        add_main(request, to, FIELD_BIT(FIELD_UP));
 }
 
 /* -- making ------------------------------------------------------------------------------------------------------------------ */
@@ -214,8 +294,8 @@ int netdev_change_create(struct netdev_request *request, const struct step *step
     snprintf(draft.message.what, sizeof(draft.message.what), "make a %s", interface_kind_names[to.kind]);
     netdev_write_add(request, &draft);
     add_alias(request); /* the kernel ignores an alias in the message that makes the link */
-    if (fields & FIELD_PORT_ALL && fields & FIELD_BIT(FIELD_MASTER) && *to.master)
-        add_port(request, &to, fields);
+    if (fields & FIELD_BIT(FIELD_MASTER) && *to.master)
+        add_rest(request, &to, fields & FIELD_PORT_ALL);
     add_delete(request, NETDEV_TO_UNDO);
     return 0;
 }
@@ -230,53 +310,30 @@ int netdev_change_delete(struct netdev_request *request, const struct step *step
 
 /* -- changing ---------------------------------------------------------------------------------------------------------------- */
 
-static void add_up(struct netdev_request *request, bool up, const char *what)
+/* Whether there is something that a link should have before it is set up. A root qdisc that is changed on a link that is up costs
+ * milliseconds, besides. */
+static bool has_rest(const struct interface *to, uint64_t fields)
 {
-    struct netdev_draft draft;
-
-    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
-    put_generic(&draft, &(struct interface){.up = up}, FIELD_BIT(FIELD_UP));
-    draft.message.when = NETDEV_WHEN_BUSY;
-    text_copy(draft.message.what, sizeof(draft.message.what), what);
-    netdev_write_add(request, &draft);
-}
-
-/* Some NICs take a new MAC only while they are down. */
-static void add_stand_in(struct netdev_request *request, struct netdev_draft *main, const struct interface *to, uint64_t fields)
-{
-    add_up(request, false, "set down for a new MAC");
-    main->message.when = NETDEV_WHEN_BUSY;
-    netdev_write_add(request, main);
-    if (to->up || !(fields & FIELD_BIT(FIELD_UP)))
-        add_up(request, true, "set up again");
-}
-
-static void add_main(struct netdev_request *request, const struct interface *to, uint64_t fields)
-{
-    const struct netdev_kind *kind = find_kind(request->netdev, to->kind);
-    struct netdev_draft draft;
-
-    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
-    put_generic(&draft, to, fields);
-    if (kind && fields & kind->link_fields)
-        put_kind(&draft.header, kind, to, fields);
-    describe(draft.message.what, sizeof(draft.message.what), to, fields);
-    netdev_write_add(request, &draft);
-    if (fields & FIELD_BIT(FIELD_MAC))
-        add_stand_in(request, &draft, to, fields);
+    return fields & FIELD_PORT_ALL || (fields & FIELD_BIT(FIELD_INBOUND) && to->inbound.average)
+           || (fields & FIELD_BIT(FIELD_OUTBOUND) && to->outbound.average);
 }
 
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err)
 {
     const struct interface *to = step->to;
-    uint64_t fields = step->fields;
+    uint64_t fields = step->fields, last;
+    int code;
 
-    (void)err;
-    if (fields & FIELDS_ANYWHERE)
-        add_main(request, to, fields & FIELDS_ANYWHERE);
     /* A port that leaves its bridge takes no options with it. */
-    if (fields & FIELD_PORT_ALL && !(fields & FIELD_BIT(FIELD_MASTER) && !*to->master))
-        add_port(request, to, fields);
+    if (fields & FIELD_BIT(FIELD_MASTER) && !*to->master)
+        fields &= ~FIELD_PORT_ALL;
+    last = has_rest(to, fields) && to->up ? fields & FIELD_BIT(FIELD_UP) : 0;
+    if (fields & FIELDS_ANYWHERE & ~last)
+        add_main(request, to, fields & FIELDS_ANYWHERE & ~last);
+    code = netdev_rate_write(request, to, fields, err);
+    if (code < 0)
+        return code;
+    add_rest(request, to, (fields & FIELD_PORT_ALL) | last);
     if (step->from && step->from->half_made)
         add_alias(request);
     return 0;

@@ -13,6 +13,20 @@ static const char *cure_bridge(uint64_t fields, int code)
     return NULL;
 }
 
+/* ENOENT is what the kernel says to an unknown kind of qdisc, filter or action. */
+static const char *cure_rate(uint64_t fields, int code)
+{
+    if (code != ENOENT && code != EOPNOTSUPP)
+        return NULL;
+    if (!(fields & FIELD_BIT(FIELD_OUTBOUND)))
+        return "the kernel lacks it: CONFIG_NET_SCH_HTB (module sch_htb)";
+    if (!(fields & FIELD_BIT(FIELD_INBOUND)))
+        return "the kernel lacks it: CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32, CONFIG_NET_ACT_POLICE (modules sch_ingress, "
+               "cls_u32, act_police)";
+    return "the kernel lacks it: for inbound CONFIG_NET_SCH_HTB (module sch_htb), for outbound CONFIG_NET_SCH_INGRESS, "
+           "CONFIG_NET_CLS_U32, CONFIG_NET_ACT_POLICE (modules sch_ingress, cls_u32, act_police)";
+}
+
 static const char *cure_link(const struct step *step, int code)
 {
     uint64_t fields = step->fields;
@@ -31,6 +45,10 @@ static const char *cure_link(const struct step *step, int code)
     }
     if (fields & FIELD_BIT(FIELD_MAC) && code == EADDRNOTAVAIL)
         return "a MAC must be neither zero nor a multicast one";
+    if (code == EOPNOTSUPP && fields & FIELD_BIT(FIELD_PORT_VLANS))
+        return "the kernel lacks VLAN filtering (CONFIG_BRIDGE_VLAN_FILTERING), or this is no port of a bridge";
+    if (fields & (FIELD_BIT(FIELD_INBOUND) | FIELD_BIT(FIELD_OUTBOUND)) && cure_rate(fields, code))
+        return cure_rate(fields, code);
     return cure_bridge(fields, code);
 }
 

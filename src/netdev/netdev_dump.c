@@ -1,9 +1,10 @@
-/* The kernel's state asked for: dumps of links, addresses and routes, and one link alone. */
+/* The kernel's state asked for: dumps of links, addresses, routes, VLANs and qdiscs, and one link alone. */
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 
+#include "base/memory.h"
 #include "netdev/netdev_internal.h"
 
 enum {
@@ -25,6 +26,11 @@ static int receive(struct nl_msg *msg, void *context)
     case RTM_NEWROUTE:
         netdev_route_read(cache, msg);
         break;
+    case RTM_NEWQDISC:
+    case RTM_NEWTCLASS:
+    case RTM_NEWTFILTER:
+        netdev_tc_read(cache, msg);
+        break;
     }
     return NL_OK;
 }
@@ -44,44 +50,124 @@ int netdev_dump_open(struct nl_sock **ret_socket, struct error *err)
     return 0;
 }
 
-/* 0, -EAGAIN when the dump is torn, another -errno. */
-static int ask(struct nl_sock *socket, struct netdev_cache *cache, int type, int flags, struct ifinfomsg *fixed,
-               struct error *err)
+int netdev_dump_ask(struct nl_sock *socket, const struct netdev_question *question, struct error *err)
 {
-    struct nl_msg *request = nlmsg_alloc_simple(type, flags);
+    struct nl_msg *request = nlmsg_alloc_simple(question->type, question->flags);
+    const struct nlattr *attribute = question->attribute;
     int code;
 
     if (!request)
         return error_errno(err, ENOMEM, "cannot ask the kernel");
-    /* For addresses and routes too: the family is first in all three headers, and they are no longer. */
-    nlmsg_append(request, fixed, sizeof(*fixed), NLMSG_ALIGNTO);
-    if (type == RTM_GETLINK)
-        nla_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, receive, cache);
+    nlmsg_append(request, (void *)(uintptr_t)question->fixed, question->size, NLMSG_ALIGNTO);
+    if (attribute)
+        nla_put(request, nla_type(attribute), nla_len(attribute), nla_data(attribute));
+    nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, question->receive, question->context);
     code = nl_send_auto(socket, request);
     nlmsg_free(request);
     if (code >= 0)
         code = nl_recvmsgs_default(socket);
     if (code == -NLE_DUMP_INTR)
         return -EAGAIN;
+    if (code == -NLE_OPNOTSUPP)
+        return error_errno(err, EOPNOTSUPP, "cannot ask the kernel");
     if (code < 0)
-        return error_set(err, EIO, "cannot read links, addresses and routes from the kernel: %s", nl_geterror(code));
+        return error_set(err, EIO, "cannot read the network's state from the kernel: %s", nl_geterror(code));
     return 0;
+}
+
+static int ask(struct nl_sock *socket, struct netdev_cache *cache, int type, const void *fixed, size_t size, struct error *err)
+{
+    struct netdev_question question = {
+        .type = type, .flags = NLM_F_DUMP, .fixed = fixed, .size = size, .receive = receive, .context = cache,
+    };
+
+    return netdev_dump_ask(socket, &question, err);
+}
+
+/* Links, of any family or a bridge's own; all or one. The mask says what the answer shall hold, or not. */
+static int ask_links(struct nl_sock *socket, struct netdev_cache *cache, struct ifinfomsg fixed, uint32_t mask, struct error *err)
+{
+    struct {
+        struct nlattr header;
+        uint32_t mask;
+    } attribute = {{NLA_HDRLEN + sizeof(mask), IFLA_EXT_MASK}, mask};
+    struct netdev_question question = {
+        .type = RTM_GETLINK,
+        .flags = fixed.ifi_index ? 0 : NLM_F_DUMP,
+        .fixed = &fixed,
+        .size = sizeof(fixed),
+        .attribute = &attribute.header,
+        .receive = receive,
+        .context = cache,
+    };
+
+    return netdev_dump_ask(socket, &question, err);
+}
+
+static bool lacks_vlans(const struct netdev_cache *cache)
+{
+    for (size_t i = 0; i < cache->count; i++)
+        if (!cache->by_index[i]->vlans && netdev_cache_filters(cache, cache->by_index[i]))
+            return true;
+    return false;
+}
+
+/* Compressed: ranges, as the events have them. */
+static int read_vlans(struct nl_sock *socket, struct netdev_cache *cache, struct error *err)
+{
+    cache->unread_vlans = false;
+    if (!lacks_vlans(cache))
+        return 0;
+    return ask_links(socket, cache, (struct ifinfomsg){.ifi_family = AF_BRIDGE}, RTEXT_FILTER_BRVLAN_COMPRESSED, err);
+}
+
+void netdev_dump_vlans(struct nl_sock *socket, struct netdev_cache *cache)
+{
+    /* Torn: something changed, and its event is on its way. */
+    (void)read_vlans(socket, cache, NULL);
+}
+
+/* Classes and filters can be had only link by link: it is done for the few that have a qdisc like ours. */
+static int read_traffic(struct nl_sock *socket, struct netdev_cache *cache, struct error *err)
+{
+    int code = ask(socket, cache, RTM_GETQDISC, &(struct tcmsg){.tcm_family = AF_UNSPEC}, sizeof(struct tcmsg), err);
+
+    if (code == -EOPNOTSUPP) { /* a kernel without CONFIG_NET_SCHED */
+        if (err)
+            *err = (struct error){0};
+        return 0;
+    }
+    for (size_t i = 0; code == 0 && i < cache->traffic_count; i++) {
+        struct netdev_traffic traffic = cache->traffic[i];
+        struct tcmsg fixed = {.tcm_family = AF_UNSPEC, .tcm_ifindex = traffic.index};
+
+        if (traffic.shaped)
+            code = ask(socket, cache, RTM_GETTCLASS, &fixed, sizeof(fixed), err);
+        fixed.tcm_parent = NETDEV_INGRESS;
+        if (code == 0 && traffic.ingress)
+            code = ask(socket, cache, RTM_GETTFILTER, &fixed, sizeof(fixed), err);
+    }
+    return code;
 }
 
 static int dump(struct nl_sock *socket, struct netdev_cache *cache, struct error *err)
 {
-    static const int types[] = {RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE};
+    struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
+    int codes[5];
     bool torn = false;
 
     netdev_cache_clear(cache);
     cache->filling = true;
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-        int code = ask(socket, cache, types[i], NLM_F_DUMP, &(struct ifinfomsg){.ifi_family = AF_UNSPEC}, err);
-
-        if (code < 0 && code != -EAGAIN)
-            return code;
-        torn |= code == -EAGAIN;
+    codes[0] = ask_links(socket, cache, any, RTEXT_FILTER_SKIP_STATS, err);
+    /* The family is first in these headers too, and they are no longer. */
+    codes[1] = ask(socket, cache, RTM_GETADDR, &any, sizeof(any), err);
+    codes[2] = ask(socket, cache, RTM_GETROUTE, &any, sizeof(any), err);
+    codes[3] = read_vlans(socket, cache, err);
+    codes[4] = read_traffic(socket, cache, err);
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        if (codes[i] < 0 && codes[i] != -EAGAIN)
+            return codes[i];
+        torn |= codes[i] == -EAGAIN;
     }
     netdev_cache_filled(cache);
     return torn ? -EAGAIN : 0;
@@ -99,6 +185,8 @@ int netdev_dump_read(struct nl_sock *socket, struct netdev_cache *cache, bool *r
 
 void netdev_dump_link(struct nl_sock *socket, struct netdev_cache *cache, int index)
 {
+    struct ifinfomsg one = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+
     /* Gone meanwhile, or refused: the event that says so is on its way. */
-    (void)ask(socket, cache, RTM_GETLINK, 0, &(struct ifinfomsg){.ifi_family = AF_UNSPEC, .ifi_index = index}, NULL);
+    (void)ask_links(socket, cache, one, RTEXT_FILTER_SKIP_STATS, NULL);
 }

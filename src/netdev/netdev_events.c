@@ -31,6 +31,14 @@ static int receive(struct nl_msg *msg, void *context)
     case RTM_DELROUTE:
         netdev_route_read(&netdev->cache, msg);
         break;
+    case RTM_NEWQDISC:
+    case RTM_DELQDISC:
+    case RTM_NEWTCLASS:
+    case RTM_DELTCLASS:
+    case RTM_NEWTFILTER:
+    case RTM_DELTFILTER:
+        netdev_tc_read(&netdev->cache, msg);
+        break;
     }
     return NL_OK;
 }
@@ -84,6 +92,8 @@ static void resync_if_needed(struct netdev *netdev)
             ;
     if (netdev->lost || netdev->cache.doubtful)
         resync(netdev);
+    if (netdev->cache.unread_vlans)
+        netdev_dump_vlans(netdev->dump, &netdev->cache);
 }
 
 void netdev_events_drain(struct netdev *netdev)
@@ -122,7 +132,8 @@ static void set_buffer(int fd)
 
 int netdev_events_open(struct netdev *netdev, struct error *err)
 {
-    static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE};
+    static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+                                 RTNLGRP_TC};
     int code;
 
     netdev->events = nl_socket_alloc();

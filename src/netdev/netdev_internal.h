@@ -10,7 +10,7 @@
 #include "base/worker.h"
 #include "netdev/netdev.h"
 
-/* -- netdev_cache.c: OBSERVED, found by name and by index -------------------------------------------------------------------- */
+/* -- netdev_cache.c: OBSERVED, found by name and by index ----------------------------------------------------------------- */
 
 struct netdev_cache {
     struct network network;
@@ -22,6 +22,9 @@ struct netdev_cache {
     bool filling;       /* from a dump: nothing can be there twice, and masters are named at its end */
     bool unnamed;       /* some port's master was not known when the port was seen */
     bool preferred;     /* there are IPv4 routes with a stated source address: they go with that address, and no event says so */
+    bool unread_vlans;  /* some link may have VLANs that were not read yet */
+    struct netdev_traffic *traffic; /* of the few links that somebody gave a qdisc */
+    size_t traffic_count;
     bool several;       /* there are IPv4 routes with several next hops: one whose link is down stays, unless it is the last */
     bool doubtful;      /* something changed of which the kernel sends no events: only a dump tells */
 };
@@ -34,35 +37,81 @@ void netdev_cache_put(struct netdev_cache *cache, const struct interface *link);
 void netdev_cache_remove(struct netdev_cache *cache, int index);
 void netdev_cache_filled(struct netdev_cache *cache); /* after a dump */
 void netdev_cache_tell(const struct netdev_cache *cache, enum netdev_event event, const char *name);
+/* Takes the VLANs; NULL = it has none that count. */
+void netdev_cache_put_vlans(struct netdev_cache *cache, struct interface *interface, struct port_vlans *vlans);
+/* Whether the link is a port of a bridge that filters VLANs, or such a bridge. */
+bool netdev_cache_filters(const struct netdev_cache *cache, const struct interface *interface);
 int netdev_cache_compare(const struct netdev_cache *a, const struct netdev_cache *b, struct error *err);
 
-/* -- netdev_link.c, netdev_address.c, netdev_route.c: the kernel's messages, read into the cache ----------------------------- */
+/* -- netdev_link.c, netdev_address.c, netdev_route.c: the kernel's messages, read into the cache -------------------------- */
 
 void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg);
 void netdev_address_read(struct netdev_cache *cache, struct nl_msg *msg);
 void netdev_route_read(struct netdev_cache *cache, struct nl_msg *msg);
+/* IFLA_AF_SPEC of a bridge's own messages, which a dump of them gives too. */
+void netdev_vlan_read(struct netdev_cache *cache, struct interface *interface, const struct nlattr *spec);
 /* The kernel drops the IPv4 routes of a link that goes down, or that loses its last IPv4 address, without a word. */
 void netdev_route_forget(struct netdev_cache *cache, struct interface *interface, int family);
 
-/* -- netdev_dump.c ----------------------------------------------------------------------------------------------------------- */
+/* -- netdev_tc.c: qdiscs, classes and filters read; of interest are those that netdev_rate.c makes ------------------------ */
+
+struct netdev_traffic {
+    int index;            /* of the link */
+    bool root;            /* it has a root qdisc that somebody asked for */
+    bool shaped;          /* and that is one of ours */
+    struct rate inbound;  /* of its class; zero when that is none of ours */
+    bool ingress;         /* it has an ingress qdisc */
+    bool shared;          /* with filters that are not ours */
+    struct rate outbound; /* of our filter; zero when there is none */
+};
+
+void netdev_tc_read(struct netdev_cache *cache, struct nl_msg *msg);
+struct netdev_traffic *netdev_tc_find(const struct netdev_cache *cache, int index);
+void netdev_tc_remove(struct netdev_cache *cache, int index);
+void netdev_tc_show(const struct netdev_cache *cache, struct interface *interface); /* its rates become the interface's */
+
+/* -- netdev_rate.c: rates as the kernel's traffic control has them, both ways --------------------------------------------- */
+
+#define NETDEV_HTB 0x00010000u            /* 1: */
+#define NETDEV_HTB_CLASS 0x00010001u      /* 1:1 */
+#define NETDEV_INGRESS 0xfffffff2u        /* parent of filters of an ingress qdisc, and of the ingress side of a clsact one */
+#define NETDEV_FILTER_PRIORITY 0x7472u    /* "tr": by this our filter is told from anybody else's */
+
+/* Options of a class or of a filter -> the rate that trestle would have said it for; zero when it would not have. */
+struct rate netdev_rate_of_class(const struct nlattr *options);
+struct rate netdev_rate_of_filter(const struct nlattr *options);
+
+/* -- netdev_dump.c -------------------------------------------------------------------------------------------------------- */
 
 int netdev_dump_open(struct nl_sock **ret_socket, struct error *err);
 /* Fills an empty cache. *ret_torn: things changed during each of several tries, and what was read may have gaps. */
 int netdev_dump_read(struct nl_sock *socket, struct netdev_cache *cache, bool *ret_torn, struct error *err);
+/* Asks for all VLANs when there is a link of which they should be known and are not. */
+void netdev_dump_vlans(struct nl_sock *socket, struct netdev_cache *cache);
+/* One exchange: `fixed` is the header of the request's type, `attribute` what follows it (NULL = nothing). 0, -EAGAIN when the
+ * dump is torn, another -errno. */
+struct netdev_question {
+    int type, flags;
+    const void *fixed;
+    size_t size;
+    const struct nlattr *attribute;
+    int (*receive)(struct nl_msg *msg, void *context);
+    void *context;
+};
+int netdev_dump_ask(struct nl_sock *socket, const struct netdev_question *question, struct error *err);
 /* Asks for one link again. */
 void netdev_dump_link(struct nl_sock *socket, struct netdev_cache *cache, int index);
 
-/* -- netdev_events.c --------------------------------------------------------------------------------------------------------- */
+/* -- netdev_events.c ------------------------------------------------------------------------------------------------------ */
 
 int netdev_events_open(struct netdev *netdev, struct error *err);
 void netdev_events_close(struct netdev *netdev);
 void netdev_events_drain(struct netdev *netdev); /* everything that is queued now; dumps afresh when something was lost */
 
-/* -- netdev_write.c: requests ------------------------------------------------------------------------------------------------ */
+/* -- netdev_write.c: requests --------------------------------------------------------------------------------------------- */
 
 enum {
-    NETDEV_MESSAGE_SIZE = 1024, /* of the largest message that is built here, twice over */
-    NETDEV_MESSAGES = 6,        /* in one request */
+    NETDEV_MESSAGE_SIZE = 4096, /* of the largest message that is built here (a policer with its table, many VLANs), twice over */
 };
 
 enum netdev_when {
@@ -91,7 +140,7 @@ struct netdev_request {
     const struct step *step;
     step_done done;
     void *context;
-    struct netdev_message messages[NETDEV_MESSAGES];
+    struct netdev_message *messages;
     size_t count;
     struct error error; /* code 0: done */
 };
@@ -114,8 +163,10 @@ int netdev_write_open(struct netdev *netdev, struct error *err);
 void netdev_write_close(struct netdev *netdev);
 void netdev_write_submit(struct netdev_request *request);
 
-/* -- netdev_change.c, netdev_address.c, netdev_route.c: steps as messages; -errno when a step can't be said to the kernel ---- */
+/* -- netdev_change.c, netdev_address.c, netdev_route.c, netdev_rate.c: steps as messages; -errno when one can't be said --- */
 
+/* FIELD_INBOUND and FIELD_OUTBOUND of a LINK_SET. */
+int netdev_rate_write(struct netdev_request *request, const struct interface *to, uint64_t fields, struct error *err);
 int netdev_change_create(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_change_delete(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err);
@@ -124,7 +175,7 @@ int netdev_route_write(struct netdev_request *request, const struct step *step, 
 /* Is the route that could not be added because there is one already the one that was wanted? */
 bool netdev_route_is_there(const struct network *observed, const struct step *step, struct error *err);
 
-/* -- netdev_cure.c: what to do about an error; NULL when nothing helpful is known -------------------------------------------- */
+/* -- netdev_cure.c: what to do about an error; NULL when nothing helpful is known ----------------------------------------- */
 
 const char *netdev_cure(const struct step *step, int code);
 

@@ -55,7 +55,8 @@ static void read_object(struct nl_object *object, void *context)
     text_copy(interface->kind_name, sizeof(interface->kind_name), word ? word : "");
     interface->kind = kind_of(interface->kind_name, flags, rtnl_link_get_arptype(link));
     interface->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU)
-                     | FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_ADDRESSES) | FIELD_BIT(FIELD_ROUTES);
+                     | FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_ADDRESSES) | FIELD_BIT(FIELD_ROUTES) | FIELD_BIT(FIELD_INBOUND)
+                     | FIELD_BIT(FIELD_OUTBOUND);
 }
 
 static const struct netdev_kind *find_kind(const struct netdev_cache *cache, const struct nlattr *word)
@@ -94,21 +95,52 @@ static void read_kind(const struct netdev_cache *cache, struct nlattr *nest, str
         kind->parse_port(info[IFLA_INFO_SLAVE_DATA], interface);
 }
 
-/* The bridge's own messages say that a port joined (RTM_NEWLINK), left (RTM_DELLINK!) or got other options. Of use are only the
- * options: a port that is down gets no other event for them. */
+static const struct netdev_kind *bridge_of(const struct netdev_cache *cache)
+{
+    for (const struct netdev_kind *const *kind = cache->kinds; *kind; kind++)
+        if ((*kind)->kind == INTERFACE_BRIDGE)
+            return *kind;
+    return NULL;
+}
+
+void netdev_vlan_read(struct netdev_cache *cache, struct interface *interface, const struct nlattr *spec)
+{
+    const struct netdev_kind *kind = bridge_of(cache);
+    struct port_vlans *vlans;
+
+    if (!kind || !kind->parse_vlans)
+        return;
+    vlans = NEW(struct port_vlans);
+    kind->parse_vlans(spec, vlans);
+    netdev_cache_put_vlans(cache, interface, vlans);
+}
+
+static void read_port(struct netdev_cache *cache, const struct interface *port, const struct nlattr *options)
+{
+    const struct netdev_kind *kind = bridge_of(cache);
+    struct interface new = *port; /* what it points to is not touched */
+
+    if (!kind || !kind->parse_port)
+        return;
+    kind->parse_port(options, &new);
+    netdev_cache_put(cache, &new);
+}
+
+/* The bridge's own messages say that a port joined (RTM_NEWLINK), left (RTM_DELLINK!) or got other options or VLANs. Of use are
+ * the options, because a port that is down gets no other event for them, and the VLANs, which are told nowhere else. Those of
+ * the bridge itself name it as its own master. */
 static void read_bridge_message(struct netdev_cache *cache, const struct nlmsghdr *header, int index, struct nlattr **attributes)
 {
-    const struct interface *port = netdev_cache_find(cache, index);
-    struct interface new;
+    struct interface *link = netdev_cache_find(cache, index);
+    uint32_t master = attributes[IFLA_MASTER] ? nla_get_u32(attributes[IFLA_MASTER]) : 0;
 
-    if (header->nlmsg_type != RTM_NEWLINK || !port || !attributes[IFLA_PROTINFO] || !attributes[IFLA_MASTER]
-        || nla_get_u32(attributes[IFLA_MASTER]) != (uint32_t)port->master_index)
+    if (header->nlmsg_type != RTM_NEWLINK || !link || !master
+        || master != (uint32_t)(link->kind == INTERFACE_BRIDGE ? link->index : link->master_index))
         return;
-    new = *port;
-    for (const struct netdev_kind *const *kind = cache->kinds; *kind; kind++)
-        if ((*kind)->kind == INTERFACE_BRIDGE && (*kind)->parse_port)
-            (*kind)->parse_port(attributes[IFLA_PROTINFO], &new);
-    netdev_cache_put(cache, &new);
+    if (attributes[IFLA_PROTINFO] && link->master_index)
+        read_port(cache, link, attributes[IFLA_PROTINFO]);
+    if (netdev_cache_filters(cache, link))
+        netdev_vlan_read(cache, link, attributes[IFLA_AF_SPEC]);
 }
 
 void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg)

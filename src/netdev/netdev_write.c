@@ -34,7 +34,7 @@ void netdev_write_index(struct netdev_draft *draft, const void *place, const cha
 
 void netdev_write_add(struct netdev_request *request, const struct netdev_draft *draft)
 {
-    struct netdev_message *message = &request->messages[request->count++];
+    struct netdev_message *message = APPEND(request->messages, request->count);
 
     *message = draft->message;
     message->header = memory_copy(draft->bytes, draft->header.nlmsg_len);
@@ -231,6 +231,7 @@ static void finished(struct job *job)
     request->done(request->context, -request->error.code, request->error.code ? &request->error : NULL);
     for (size_t i = 0; i < request->count; i++)
         free(request->messages[i].header);
+    free(request->messages);
     free(request);
 }
 
