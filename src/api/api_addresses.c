@@ -13,41 +13,42 @@ static json_t *address_json(const char *family, const char *address, json_t *pre
 }
 
 /* A neighbour knows an address, not how long its prefix is. */
-static json_t *neighbours_of(const struct api_machines *machines, const struct nic *nic)
+static int add_neighbours(const struct api_machines *machines, const struct nic *nic, json_t *list, struct error *err)
 {
     struct address *addresses = NULL;
     size_t count = 0;
-    struct error err;
-    json_t *list = json_array();
+    json_t *found = json_array();
+    char mac[18];
+    int result = machines->neighbours(machines->context, nic->mac, &addresses, &count, err);
 
-    if (machines->neighbours(machines->context, nic->mac, &addresses, &count, &err) < 0)
-        return list;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; result == 0 && i < count; i++) {
         char text[INET6_ADDRSTRLEN] = "";
 
         inet_ntop(addresses[i].family, addresses[i].bytes, text, sizeof(text));
-        json_array_append_new(list, address_json(addresses[i].family == AF_INET ? "ipv4" : "ipv6", text, json_null()));
+        json_array_append_new(found, address_json(addresses[i].family == AF_INET ? "ipv4" : "ipv6", text, json_null()));
     }
     free(addresses);
-    return list;
+    text_from_mac(nic->mac, mac);
+    json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "interface", nic->target, "mac", mac, "addresses", found));
+    return result;
 }
 
 static void answer_neighbours(struct api_request *request, const struct reconcile_vm *vm)
 {
-    const struct api_machines *machines = &request->api->machines;
-    json_t *list = json_array();
+    CLEANUP(document_freep) json_t *list = json_array();
+    struct error err = {0};
+    int result = 0;
 
-    for (size_t i = 0; i < vm->observed->nic_count; i++) {
+    for (size_t i = 0; i < vm->observed->nic_count && result == 0; i++) {
         const struct nic *nic = &vm->observed->nics[i];
-        char mac[18];
 
-        if (nic->type == NIC_USER || nic_mac_is_unset(nic) || !api_view_live_nic(vm, nic->name))
-            continue;
-        text_from_mac(nic->mac, mac);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "interface", nic->target, "mac", mac, "addresses",
-                                              neighbours_of(machines, nic)));
+        if (nic->type != NIC_USER && !nic_mac_is_unset(nic) && api_view_live_nic(vm, nic->name))
+            result = add_neighbours(&request->api->machines, nic, list, &err);
     }
-    api_answer_json(request, MHD_HTTP_OK, list);
+    if (result < 0)
+        api_answer_error(request, result, &err);
+    else
+        api_answer_json(request, MHD_HTTP_OK, json_incref(list));
 }
 
 /* What a guest says is checked for its shape, and for nothing else. */

@@ -82,7 +82,8 @@ static int run(struct command *command, int count, char **words)
     int taken = 1;
 
     command->json = take_flag(&count, words, "--json");
-    help = take_flag(&count, words, "--help") | take_flag(&count, words, "-h");
+    help = take_flag(&count, words, "--help");
+    help = take_flag(&count, words, "-h") || help; /* taken out in any case */
     version = take_flag(&count, words, "--version");
     while (count > 0 && taken > 0) {
         taken = take_socket(command, count, words);

@@ -313,7 +313,9 @@ static int fake_statistics(void *context, const char *interface, struct link_sta
 static int fake_neighbours(void *context, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count,
                            struct error *err)
 {
-    (void)context, (void)mac, (void)err;
+    (void)context, (void)mac;
+    if (fake.result)
+        return error_set(err, -fake.result, "it went wrong");
     *ret_addresses = memory_new(2 * sizeof(struct address));
     (*ret_addresses)[0] = (struct address){.family = AF_INET, .bytes = {10, 0, 0, 7}};
     (*ret_addresses)[1] = (struct address){.family = AF_INET6, .bytes = {0xfe, 0x80, [15] = 7}};

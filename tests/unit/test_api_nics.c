@@ -230,6 +230,8 @@ static void test_neighbours(void **state)
     assert_int_equal(ask("GET", "/v1/vms/c2/addresses?source=lease", "", NULL), 501);
     assert_int_equal(ask("GET", "/v1/vms/c2/addresses?source=dns", "", NULL), 400);
     assert_int_equal(ask("GET", "/v1/vms/c3/addresses", "", NULL), 404);
+    fake.result = -EIO;
+    assert_int_equal(ask("GET", "/v1/vms/c2/addresses", "", NULL), 500); /* not known is not none */
     vm_free(TAKE_POINTER(fake.running));
     assert_int_equal(ask("GET", "/v1/vms/c2/addresses", "", NULL), 409);
 }
