@@ -246,9 +246,9 @@ static void apply_close(struct tap_table *table, const struct step *step, step_d
     told->done = done;
     told->context = context;
     take_out(table, step->interface, &closing->tap);
-    submit(closing, table->closer);
     if (told != closing)
-        worker_submit(table->worker, &told->job);
+        worker_submit(table->worker, &told->job); /* first: the close may come to be done by the same thread */
+    submit(closing, table->closer);
 }
 
 /* -- steps ------------------------------------------------------------------------------------------------------------------- */

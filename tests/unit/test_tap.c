@@ -349,6 +349,39 @@ static void closes_hold_up_nobody_else(void **state)
     close(holding.pipe[1]);
 }
 
+struct telling {
+    struct tap_fixture *fixture;
+    size_t busy; /* names with jobs, when it was told */
+    bool told;
+};
+
+static void tell(void *context, int result, const struct error *err)
+{
+    struct telling *telling = context;
+
+    assert_int_equal(result, 0);
+    assert_null(err);
+    telling->busy = telling->fixture->table->busy_count;
+    telling->told = true;
+}
+
+/* Also when one thread does all: who asked is told before the close is through, unless the step waits. */
+static void told_before_it_is_closed(void **state)
+{
+    struct tap_fixture *fixture = *state;
+
+    tap_table_end_closer(fixture->table);
+    for (int wait = 0; wait < 2; wait++) {
+        struct telling telling = {.fixture = fixture};
+        struct step step = {.op = STEP_TAP_CLOSE, .interface = "told", .wait = wait};
+
+        must_open(fixture, "told", 1);
+        tap_apply(fixture->table, &step, tell, &telling);
+        WAIT_UNTIL(fixture->net, telling.told);
+        assert_int_equal(telling.busy, wait ? 0 : 1);
+    }
+}
+
 /* -- made again ----------------------------------------------------------------------------------------------------------- */
 
 static void delete_link(struct tap_fixture *fixture, const char *name)
@@ -601,8 +634,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(plugged_and_closed),   TEST(descriptors), TEST(opened_again),    TEST(names_that_cannot_be),
         TEST(persistent),           TEST(held_by_another), TEST(taken_back), TEST(taken_back_from_nobody),
-        TEST(closes_hold_up_nobody_else), TEST(made_again), TEST(made_again_with_queues), TEST(made_again_for_each_model),
-        TEST(not_made_again),
+        TEST(closes_hold_up_nobody_else), TEST(told_before_it_is_closed), TEST(made_again),
+        TEST(made_again_with_queues), TEST(made_again_for_each_model), TEST(not_made_again),
         TEST(joined),               TEST(not_joined),
     };
 
