@@ -198,6 +198,7 @@ static void legacy(const char *command, const char *call)
              "%1$s-legacy -A FORWARD -i br+ -o br+ -j ACCEPT && %1$s-legacy -A FORWARD -m physdev --physdev-in x -j ACCEPT && "
              "%1$s-legacy -A FORWARD -i br0 -o br0 -j DROP && %1$s-legacy -A INPUT -j ACCEPT", command);
     run(line);
+    assert_int_equal(ask(NULL), 1);
     assert_int_equal(ask("br0"), 1);
     follow_advice();
     assert_int_equal(ask("br0"), 0);

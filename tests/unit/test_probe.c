@@ -480,6 +480,7 @@ static void announcements_are_no_answers(void **state)
 
     (void)state;
     q6.source = make(AF_INET6, "fd00:9::2");
+    q.done = q6.done = must_not_be_answered;
     start_script(ETH_P_ARP, NULL);
     must_begin(probe_neighbour, &q);
     must_begin(probe_neighbour, &q6);
@@ -488,8 +489,6 @@ static void announcements_are_no_answers(void **state)
     probe_packet_group_mac(packet, group);
     send_frame(group, stranger, ETH_P_IPV6, packet, size);
     WAIT_UNTIL(fixture, got.done == 2);
-    assert_false(got.last.answered);
-    assert_int_equal(got.error.code, 0);
 }
 
 static void late(struct peer *p, const uint8_t *packet, size_t size)
@@ -673,7 +672,8 @@ static void cancelled_in_the_middle(void **state)
 
 static void interface_goes_away(void **state)
 {
-    struct probe_question q = question(AF_INET, "10.9.0.77", 1, LONG), q6 = question(AF_INET6, "fd00:9::77", 1, LONG);
+    struct probe_question q = question(AF_INET, "10.9.0.77", 2 * LONG, 2 * LONG); /* nothing but the event can end them */
+    struct probe_question q6 = question(AF_INET6, "fd00:9::77", 2 * LONG, 2 * LONG);
     int index = veth0()->index;
 
     (void)state;
