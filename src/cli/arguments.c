@@ -100,6 +100,8 @@ static int check_setting(struct command *command, const struct verb_option *opti
         return output_fail(command, "the floor of --%s: not there yet in this version; nothing was done", option->name);
     if (result < 0 && row->type == OPTION_RATE)
         return arguments_usage_error(command, "%s format is incorrect: --%s %s", option->name, option->name, err.text);
+    if (result < 0 && row->type == OPTION_NAME) /* a name is the user's own: what is wrong with it is said, not how to use the verb */
+        return output_fail(command, "--%s %s", option->name, err.text);
     return result < 0 ? arguments_usage_error(command, "--%s %s", option->name, err.text) : EXIT_DONE;
 }
 

@@ -19,12 +19,14 @@
 #include "config/config.h"
 #include "daemon/files.h"
 #include "daemon/notify.h"
+#include "filter/filter.h"
 #include "netdev/netdev.h"
 #include "reconcile/reconcile.h"
 #include "tap/tap.h"
 #include "vmm/vmm.h"
 
 #define LOG_TRIM_INTERVAL 1. /* seconds */
+#define WARNING_KEPT 10.     /* seconds */
 
 struct daemon {
     struct ev_loop *loop;
@@ -42,6 +44,8 @@ struct daemon {
     struct reconciler *reconciler;
     struct api *api;
     bool failed;
+    char warning[1000]; /* of the host's packet filters; "" = none */
+    double warning_until;
 };
 
 static const struct netdev_kind *const link_kinds[] = {&bridge_kind, NULL};
@@ -114,14 +118,55 @@ static void on_event(void *context, const struct reconcile_event *event)
         api_event(daemon->api, event);
 }
 
-static int open_console(void *vmm, const char *vm, int *ret_fd, struct error *err)
+static int open_console(void *context, const char *vm, int *ret_fd, struct error *err)
 {
-    return vmm_console(vmm, vm, ret_fd, err);
+    const struct daemon *daemon = context;
+
+    return vmm_console(daemon->vmm, vm, ret_fd, err);
 }
 
-static void run_monitor(void *vmm, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer, void *context)
+static void run_monitor(void *context, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer,
+                        void *answer_context)
 {
-    vmm_command(vmm, vm, command, arguments, answer, context);
+    const struct daemon *daemon = context;
+
+    vmm_command(daemon->vmm, vm, command, arguments, answer, answer_context);
+}
+
+static void run_agent(void *context, const char *vm, const char *command, json_t *arguments, api_monitor_answer answer,
+                      void *answer_context)
+{
+    const struct daemon *daemon = context;
+
+    vmm_agent(daemon->vmm, vm, command, arguments, answer, answer_context);
+}
+
+static int read_statistics(void *context, const char *interface, struct link_statistics *ret_statistics, struct error *err)
+{
+    const struct daemon *daemon = context;
+
+    return netdev_statistics(daemon->netdev, interface, ret_statistics, err);
+}
+
+static int read_neighbours(void *context, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count, struct error *err)
+{
+    const struct daemon *daemon = context;
+
+    return netdev_neighbours(daemon->netdev, mac, ret_addresses, ret_count, err);
+}
+
+/* The host's packet filters change seldom, and to look at them takes some exchanges with the kernel. */
+static const char *host_warning(void *context)
+{
+    struct daemon *daemon = context;
+    double now = ev_now(daemon->loop);
+
+    if (now >= daemon->warning_until) {
+        daemon->warning_until = now + WARNING_KEPT;
+        if (filter_warning(NULL, daemon->warning, sizeof(daemon->warning), NULL) <= 0)
+            daemon->warning[0] = 0;
+    }
+    return daemon->warning[0] ? daemon->warning : NULL;
 }
 
 static void on_worker(struct ev_loop *loop, ev_io *watcher, int events)
@@ -221,6 +266,8 @@ static void make_reconciler(struct daemon *daemon)
         .vm_observed = provide_vm,
         .vm_list = provide_vm_list,
         .vm_apply = provide_vm_apply,
+        .filter = daemon,
+        .host_warning = host_warning,
     };
     struct reconcile_files provider;
 
@@ -238,7 +285,8 @@ static int make_api(struct daemon *daemon, struct error *err)
         .vm_directory = daemon->settings.vm_directory,
         .version = TRESTLE_VERSION,
     };
-    struct api_machines machines = {.context = daemon->vmm, .console = open_console, .monitor = run_monitor};
+    struct api_machines machines = {.context = daemon, .console = open_console, .monitor = run_monitor, .agent = run_agent,
+                                    .statistics = read_statistics, .neighbours = read_neighbours};
 
     daemon->socket_path = memory_format("%s/trestle.sock", daemon->options.run_directory);
     settings.socket_path = daemon->socket_path;

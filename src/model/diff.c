@@ -301,7 +301,7 @@ static void check_master(struct diff *diff, size_t index)
         return;
     master_index = wanted_index(diff, wanted->master);
     master = network_find(diff->observed, wanted->master);
-    if ((master_index != SIZE_MAX && diff->skipped[master_index]) || (master_index == SIZE_MAX && !master && !wanted->file))
+    if ((master_index != SIZE_MAX && diff->skipped[master_index]) || (master_index == SIZE_MAX && !master && wanted->kind == INTERFACE_TAP))
         skip(diff, index, true, "%s: waits for %s", wanted->name, wanted->master);
     else if (master_index == SIZE_MAX && !master)
         skip(diff, index, false, "%s: bridge %s does not exist, and no file states it: write ifcfg-%s with TYPE=Bridge", wanted->name,

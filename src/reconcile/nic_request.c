@@ -91,21 +91,45 @@ static int begin_scope(struct reconciler *reconciler, struct request *request, s
 
 /* -- attach ------------------------------------------------------------------------------------------------------------------------ */
 
-static bool name_is_taken(struct reconciler *reconciler, const struct machine *machine, const char *name)
+static const struct nic *find_live(struct reconciler *reconciler, const struct machine *machine, const char *name)
 {
     const struct vm *observed = machine_observed(reconciler, machine);
 
-    return (observed && vm_find_nic(observed, name)) || (machine->defined && vm_find_nic(machine->defined, name));
+    return observed ? vm_find_nic(observed, name) : NULL;
 }
 
+static bool name_is_taken(struct reconciler *reconciler, const struct machine *machine, const char *name)
+{
+    return find_live(reconciler, machine, name) || (machine->defined && vm_find_nic(machine->defined, name));
+}
+
+/* A NIC of the file that was taken out of the running VM, and comes back by its MAC, is the same one. */
 static void choose_name(struct reconciler *reconciler, const struct machine *machine, struct nic *nic)
 {
+    const struct nic *same = machine->defined && !nic_mac_is_unset(nic) ? vm_find_nic_by_mac(machine->defined, nic->mac) : NULL;
+
+    if (same && !find_live(reconciler, machine, same->name)) {
+        text_copy(nic->name, sizeof(nic->name), same->name);
+        return;
+    }
     for (unsigned number = 0; !nic->name[0] || name_is_taken(reconciler, machine, nic->name); number++) {
         char name[VM_NAME_SIZE];
 
         snprintf(name, sizeof(name), "net%u", number);
         text_copy(nic->name, sizeof(nic->name), name);
     }
+}
+
+static int check_file_has_room(const struct machine *machine, const struct nic *nic, struct error *err)
+{
+    const struct nic *same = vm_find_nic_by_mac(machine->defined, nic->mac);
+
+    if (vm_find_nic(machine->defined, nic->name))
+        return error_set(err, EEXIST, "vm %s: nic %s: its file has one of that name: choose another with --alias", machine->name,
+                         nic->name);
+    if (same)
+        return error_set(err, EEXIST, "vm %s: nic %s: its file has that MAC already, for nic %s", machine->name, nic->name, same->name);
+    return 0;
 }
 
 static int complete(struct reconciler *reconciler, struct request *request, struct error *err)
@@ -116,17 +140,14 @@ static int complete(struct reconciler *reconciler, struct request *request, stru
 
     if (!nic->name[0])
         choose_name(reconciler, machine, nic);
-    else if (name_is_taken(reconciler, machine, nic->name))
+    else if (request->scope.live && find_live(reconciler, machine, nic->name))
         return error_set(err, EEXIST, "vm %s: nic %s: there is one of that name: choose another with --alias", machine->name, nic->name);
     if (getrandom(&random, sizeof(random), 0) < 0)
         return error_errno(err, errno, "vm %s: nic %s: make a MAC", machine->name, nic->name);
     nic_complete(nic, machine->name, random);
-    if (machine->defined && vm_find_nic_by_mac(machine->defined, nic->mac))
-        return error_set(err, EEXIST, "vm %s: nic %s: the VM's file has that MAC already, for nic %s", machine->name, nic->name,
-                         vm_find_nic_by_mac(machine->defined, nic->mac)->name);
     if (request->ret_name)
         text_copy(request->ret_name, VM_NAME_SIZE, nic->name);
-    return 0;
+    return request->scope.config ? check_file_has_room(machine, nic, err) : 0;
 }
 
 static int prepare_attach(struct reconciler *reconciler, struct request *request, struct error *err)
