@@ -267,6 +267,17 @@ static void seen_only_where_it_counts(void **state)
     text_copy(port.name, sizeof(port.name), "v2"); /* renamed where it is: it keeps them */
     netdev_cache_put(&cache, &port);
     assert_non_null(network_find(&cache.network, "v2")->vlans);
+    /* To another bridge that filters: it starts anew. */
+    bridge = (struct interface){.name = "br1", .kind = INTERFACE_BRIDGE, .index = 7, .bridge.vlan_filtering = true};
+    netdev_cache_put(&cache, &bridge);
+    cache.unread_vlans = false;
+    port.master_index = 7;
+    netdev_cache_put(&cache, &port);
+    assert_null(network_find(&cache.network, "v2")->vlans);
+    assert_true(cache.unread_vlans);
+    port.master_index = 5;
+    netdev_cache_put(&cache, &port);
+    send_message(&cache, 6, true); /* for netdev_cache_remove() to free */
     netdev_cache_remove(&cache, 6);
     netdev_cache_clear(&cache);
 }

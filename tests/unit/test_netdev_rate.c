@@ -237,6 +237,34 @@ static void foreign_qdiscs(void **state)
     }
 }
 
+/* The same average with another burst: not what was stated. */
+static void foreign_burst(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tc_ratespec rate = {.linklayer = TC_LINKLAYER_ETHERNET, .rate = 1000 * 1024};
+    struct tc_htb_opt parameters = {.rate = rate, .ceil = rate, .buffer = 5000, .cbuffer = 5000, .quantum = 1500};
+    char buffer[1024];
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+    struct tcmsg *fixed = mnl_nlmsg_put_extra_header(message, sizeof(*fixed));
+    struct nlattr *options;
+
+    must_set(fixture, FIELD_INBOUND, (struct rate){1000, 0, 0});
+    message->nlmsg_type = RTM_NEWTCLASS;
+    message->nlmsg_flags = NLM_F_REPLACE;
+    fixed->tcm_ifindex = netns_find(fixture, "v0")->index;
+    fixed->tcm_handle = NETDEV_HTB_CLASS;
+    fixed->tcm_parent = NETDEV_HTB;
+    mnl_attr_put_strz(message, TCA_KIND, "htb");
+    options = mnl_attr_nest_start(message, TCA_OPTIONS);
+    mnl_attr_put(message, TCA_HTB_PARMS, sizeof(parameters), &parameters);
+    mnl_attr_nest_end(message, options);
+    assert_int_equal(foreign_send(message), 0);
+    WAIT_UNTIL(fixture, netns_find(fixture, "v0")->inbound.average == 0);
+    must_set(fixture, FIELD_INBOUND, (struct rate){1000, 0, 0});
+    assert_int_equal(netns_find(fixture, "v0")->inbound.average, 1000);
+    netns_same_as_kernel(fixture);
+}
+
 static void foreign_class(void **state)
 {
     struct fixture *fixture = *state;
@@ -461,7 +489,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(inbound),         TEST(outbound),       TEST(both),           TEST(with_its_bridge),    TEST(refused),
-        TEST(foreign_qdiscs),  TEST(foreign_class),  TEST(foreign_ingress), TEST(inbound_holds_back), TEST(outbound_drops),
+        TEST(foreign_qdiscs),  TEST(foreign_burst),  TEST(foreign_class),  TEST(foreign_ingress), TEST(inbound_holds_back), TEST(outbound_drops),
         TEST(large_packets_pass), TEST(neighbours), TEST(statistics_of_nothing),
     };
 
