@@ -130,26 +130,33 @@ static void on_guard(void *context, const json_t *value, const struct error *err
 
 /* ---- The device goes in ---- */
 
-static void on_added_list(void *context, const json_t *value, const struct error *err)
+/* What is believed to be plugged is read back. QEMU answers in order, so nothing that is attached after this was asked for is in
+ * question. */
+static void on_confirmed(void *context, const json_t *value, const struct error *err)
 {
-    struct task *task = context;
-    struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    struct instance *instance = context;
     char id[ID_SIZE];
-    struct error gone;
-    if (err) {
-        task_finish(task, err);
-        return;
+    for (size_t i = 0; !err && i < instance->vm->nic_count; i++) {
+        struct nic *nic = &instance->vm->nics[i];
+        if (nic->state == NIC_PLUGGED && !instance_lists_device(value, ids_device(nic->name, id)))
+            plug_removed(instance, nic);
     }
-    if (!nic || !instance_lists_device(value, ids_device(task->step->nic->name, id))) {
-        error_set(&gone, EIO, "QEMU took the device, but does not have it");
-        task_finish(task, &gone);
-        return;
-    }
-    nic->live = true;
-    nic->state = NIC_PLUGGED;
-    instance_record(task->instance, NULL); /* no intent: it would be read back */
-    instance_tell(task->instance, VMM_NIC_CHANGED, nic->name);
+}
+
+/* Nobody waits for the reading back: right after device_add the guest, which is busy with the new device, keeps QEMU from
+ * answering for milliseconds, and device_add's own answer says that the device is there. */
+static void finish_added(struct task *task)
+{
+    struct instance *instance = task->instance;
+    struct nic *nic = instance_nic(instance, task->step->nic->name);
     struct error end = task->error; /* of set_link */
+    if (nic) {
+        nic->live = true;
+        nic->state = NIC_PLUGGED;
+        instance_record(instance, NULL); /* no intent: it would be read back */
+        instance_tell(instance, VMM_NIC_CHANGED, nic->name);
+    }
+    list_devices(instance, on_confirmed, instance);
     task_finish(task, &end);
 }
 
@@ -159,7 +166,7 @@ static void on_set_down(void *context, const json_t *value, const struct error *
     struct task *task = context;
     if (err)
         task->error = *err;
-    list_devices(task->instance, on_added_list, task);
+    finish_added(task);
 }
 
 static void on_added(void *context, const json_t *value, const struct error *err)
@@ -171,7 +178,7 @@ static void on_added(void *context, const json_t *value, const struct error *err
     else if (!task->step->nic->link)
         instance_send(task->instance, "set_link", device_link(task->step->nic->name, false), -1, on_set_down, task);
     else
-        list_devices(task->instance, on_added_list, task);
+        finish_added(task);
 }
 
 static void send_add(struct task *task, const struct nic *nic)

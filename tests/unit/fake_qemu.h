@@ -5,6 +5,7 @@
  *   die         ends when it is asked for it
  *   busy        answers as a PCIe slot does whose lamp blinks
  *   guest-error takes the command, and says then that the guest refused
+ *   lie         takes the command, and does nothing
  *
  * What it was asked stands in qemu.log, a line each. `fake-left` tells how many things it has; `fake-babble` fills the console's
  * log. */
@@ -144,7 +145,7 @@ static inline void fake_command(struct fake *fake, const char *command, const js
         error = fake_error("this is refused for the test");
     else if (fake_plays(fake, "busy", command))
         error = fake_error("Hot-unplug failed: guest is busy (power indicator blinking)");
-    else if (refused_by_guest)
+    else if (refused_by_guest || fake_plays(fake, "lie", command))
         value = json_object();
     else
         value = fake_do(fake, command, arguments);

@@ -135,13 +135,11 @@ static void missing_programs_and_users(void **state)
 {
     struct fixture *fixture = *state;
     struct vm *vm = make_vm("c2", "pc");
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     fixture->binary = "/nonexistent/qemu";
     open_vmm(fixture);
     refuse(fixture, vm, ENOENT, "QEMU /nonexistent/qemu");
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     fixture->binary = NULL;
     fixture->user = "nobody-of-that-name";
     open_vmm(fixture);
@@ -218,8 +216,7 @@ static void leftovers_of_the_dead_go(void **state)
     struct vm *vm = make_vm("c2", "pc");
     must(fixture, spawn(fixture, vm));
     int pid = vmm_observed(fixture->vmm, "c2")->pid;
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     kill(pid, SIGKILL);
     char path[256];
     snprintf(path, sizeof(path), "%s/vms/half", fixture->directory);
@@ -239,25 +236,15 @@ static void monitor_in_use(void **state)
     struct fixture *fixture = *state;
     struct vm *vm = make_vm("c2", "pc");
     must(fixture, spawn(fixture, vm));
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
     struct vmm_settings settings = {.run_directory = fixture->directory};
-    struct vmm *squatter;
-    fixture->taps = tap_table_new(fixture->worker, fixture->worker);
-    assert_int_equal(vmm_new(fixture->loop, fixture->taps, &settings, on_vmm, fixture, &squatter, &fixture->error), 0);
-    fixture->vmm = squatter;
-    fixture->adopted = false;
-    vmm_adopt(squatter, on_adopted, fixture);
-    WAIT_UNTIL(fixture, fixture->adopted);
-    struct tap_table *taps = fixture->taps;
-    open_vmm(fixture);
+    struct vmm *squatter = fixture->vmm;
+    assert_int_equal(vmm_new(fixture->loop, fixture->taps, &settings, on_vmm, fixture, &fixture->vmm, &fixture->error), 0);
     fixture->adopted = false;
     vmm_adopt(fixture->vmm, on_adopted, fixture);
     WAIT_UNTIL(fixture, fixture->adopted);
     assert_non_null(vmm_observed(fixture->vmm, "c2"));
     assert_non_null(vmm_observed(fixture->vmm, "c2")->reason);
     vmm_free(squatter);
-    tap_table_free(taps);
     must(fixture, vm_step(fixture, STEP_VM_KILL, vm));
     vm_free(vm);
 }
@@ -288,8 +275,7 @@ static void start_with_kvm(void **state)
     struct fixture *fixture = *state;
     struct vm *vm = make_vm("c2", "pc");
     const char *reason;
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     fixture->accel = "kvm";
     fixture->user = geteuid() == 0 ? "root" : NULL;
     open_vmm(fixture);

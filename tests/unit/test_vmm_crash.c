@@ -37,13 +37,10 @@ static int child_main(const char *directory)
     struct fixture *fixture = state;
     rmdir(fixture->directory);
     text_copy(fixture->directory, sizeof(fixture->directory), directory);
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     open_vmm(fixture);
     live(fixture);
-    vmm_free(fixture->vmm);
-    worker_free(fixture->worker);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     ev_loop_destroy(fixture->loop);
     text_clear(&fixture->events);
     free(fixture);

@@ -13,8 +13,7 @@ static int faults_setup(void **state)
 {
     int result = vmm_setup(state);
     struct fixture *fixture = *state;
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     fixture->binary = self;
     fixture->user = geteuid() == 0 ? "root" : NULL; /* where the tests are built nobody else may look */
     open_vmm(fixture);
@@ -124,6 +123,21 @@ static void qemu_dies_within_a_detach(void **state)
     must_fail(fixture, nic_step(fixture, STEP_DEVICE_DELETE, "c2", nic), ECONNRESET, "QEMU");
     WAIT_UNTIL(fixture, !left_in_directory(fixture, "c2"));
     assert_int_equal(vmm_observed(fixture->vmm, "c2")->state, VM_CRASHED);
+    vm_free(vm);
+}
+
+/* QEMU's word is taken for it at first, and then read back. */
+static void device_that_is_not_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vm *vm = start_fake(fixture, "lie:device_add");
+    struct nic *nic = add_nic(vm, "net0", NIC_VIRTIO);
+    must(fixture, attach_or_undo(fixture, "c2", nic));
+    WAIT_UNTIL(fixture, observed_nic(fixture, "c2", "net0")->state == NIC_REMOVED);
+    must(fixture, tidy(fixture, "c2", nic));
+    must(fixture, attach_or_undo(fixture, "c2", nic));
+    command(fixture, "c2", "query-status", NULL); /* behind the reading back */
+    assert_int_equal(observed_nic(fixture, "c2", "net0")->state, NIC_PLUGGED);
     vm_free(vm);
 }
 
@@ -329,6 +343,7 @@ int main(int count, char **arguments)
         WITH_FAKE(each_command_refused),
         WITH_FAKE(qemu_dies_at_each_command),
         WITH_FAKE(qemu_dies_within_a_detach),
+        WITH_FAKE(device_that_is_not_there),
         WITH_FAKE(busy_slot_is_asked_again),
         WITH_FAKE(guest_refuses_to_let_go),
         WITH_FAKE(refused_removal),

@@ -107,19 +107,28 @@ static inline void open_vmm(struct fixture *fixture)
 {
     struct vmm_settings settings = {
         .run_directory = fixture->directory, .binary = fixture->binary, .user = fixture->user, .accel = fixture->accel};
+    assert_int_equal(worker_new(&fixture->worker, &fixture->error), 0);
+    ev_io_init(&fixture->collect, on_collect, worker_fd(fixture->worker), EV_READ);
+    fixture->collect.data = fixture->worker;
+    ev_io_start(fixture->loop, &fixture->collect);
     fixture->taps = tap_table_new(fixture->worker, fixture->worker);
     if (vmm_new(fixture->loop, fixture->taps, &settings, on_vmm, fixture, &fixture->vmm, &fixture->error) < 0)
         fail_msg("%s", fixture->error.text);
+}
+
+/* As the daemon ends: the worker finishes what the table gave it, so the table goes last. */
+static inline void close_vmm(struct fixture *fixture)
+{
+    vmm_free(fixture->vmm);
+    ev_io_stop(fixture->loop, &fixture->collect);
+    worker_free(fixture->worker);
+    tap_table_free(fixture->taps);
 }
 
 static inline int vmm_setup(void **state)
 {
     struct fixture *fixture = NEW(struct fixture);
     fixture->loop = ev_loop_new(0);
-    assert_int_equal(worker_new(&fixture->worker, &fixture->error), 0);
-    ev_io_init(&fixture->collect, on_collect, worker_fd(fixture->worker), EV_READ);
-    fixture->collect.data = fixture->worker;
-    ev_io_start(fixture->loop, &fixture->collect);
     strcpy(fixture->directory, "/tmp/trestle-test-XXXXXX");
     assert_non_null(mkdtemp(fixture->directory));
     fixture->accel = "tcg";
@@ -257,8 +266,7 @@ static inline void on_adopted(void *context)
 /* The daemon ends and another starts. */
 static inline void restart(struct fixture *fixture)
 {
-    vmm_free(fixture->vmm);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     text_clear(&fixture->events);
     open_vmm(fixture);
     fixture->adopted = false;
@@ -306,10 +314,7 @@ static inline int vmm_teardown(void **state)
         vm_free(vm);
     }
     free(vms);
-    vmm_free(fixture->vmm);
-    ev_io_stop(fixture->loop, &fixture->collect);
-    worker_free(fixture->worker);
-    tap_table_free(fixture->taps);
+    close_vmm(fixture);
     ev_loop_destroy(fixture->loop);
     file_remove(fixture->directory, NULL);
     document_free(fixture->answer);
