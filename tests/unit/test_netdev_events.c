@@ -211,13 +211,18 @@ static void comparison_can_fail(void **state)
 {
     struct fixture *fixture = *state;
     struct error err = {0};
+    int differences = 0;
+    uint32_t mtu;
 
     netns_make_bridge(fixture, "br0");
-    WAIT_UNTIL(fixture, netns_find(fixture, "br0")->operstate == 2); /* IF_OPER_DOWN: nothing more will be told of it */
-    netns_find(fixture, "br0")->mtu++;
-    assert_true(netdev_compare_with_dump(fixture->netdev, &err) > 0);
+    mtu = netns_find(fixture, "br0")->mtu;
+    for (int i = 0; i < 10 && differences == 0; i++) { /* a late event puts it right */
+        netns_find(fixture, "br0")->mtu = mtu + 1;
+        differences = netdev_compare_with_dump(fixture->netdev, &err);
+    }
+    assert_int_equal(differences, 1);
     assert_string_equal(err.text, "br0: differs in its attributes");
-    netns_find(fixture, "br0")->mtu--;
+    netns_find(fixture, "br0")->mtu = mtu;
     netns_same_as_kernel(fixture);
     netdev_cache_remove(&fixture->netdev->cache, netns_find(fixture, "br0")->index);
     assert_true(netdev_compare_with_dump(fixture->netdev, &err) > 0);
