@@ -49,7 +49,7 @@ in_qemu() { # VM: the NICs' ids that QEMU has
 		sed -n 's/^iff:\t//p' "/proc/$pid/fdinfo/$fd"
 	done | sort | xargs
 }
-settled() { trestle plan >/dev/null && [[ $(taps) == "$(listed c2)${1:+ $1}" ]] && [[ $(in_qemu c2) == "$(listed c2)" ]]; }
+settled() { trestle plan >/dev/null && [[ $(taps) == "$(listed c2)" ]] && [[ $(in_qemu c2) == "$(listed c2)" ]]; }
 
 walk() { # NAME PREPARE COMMAND...
 	local n name=$1 prepare=$2
