@@ -31,7 +31,7 @@ enum step_op {
     STEP_NIC_CLOSE_FDS,
     STEP_NETDEV_ADD,
     STEP_NETDEV_DELETE,
-    STEP_DEVICE_ADD,     /* and read back: done means that QEMU has the device */
+    STEP_DEVICE_ADD,     /* done means that QEMU said it has the device; its list is read back behind */
     STEP_DEVICE_DELETE,  /* intent is written, QEMU asked; done means asked: the end is an event */
     STEP_NIC_LINK,       /* nic->link: the carrier that the guest sees */
     STEP_NIC_ANNOUNCE,   /* QEMU tells the new switch where the guest's MAC is */

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "model/diff.h"
 
+#define AUTO_QUEUES_MAX 8
+
 /* The VLANs of a NIC; NULL when the NIC doesn't speak of them: then the bridge's default stands. */
 static struct port_vlans *wanted_vlans(const struct nic *nic)
 {
@@ -100,6 +102,18 @@ static void set_tap_mac(struct interface *link, const struct nic *nic)
     link->set |= FIELD_BIT(FIELD_MAC);
 }
 
+/* Queues=auto: one for each processor that could serve it, where the model has several at all. */
+static uint32_t queues_of(const struct vm *vm, const struct nic *nic)
+{
+    uint32_t processors = vm->vcpus ? vm->vcpus : 1;
+
+    if (nic->queues)
+        return nic->queues;
+    if (nic->model != NIC_VIRTIO)
+        return 1;
+    return processors < AUTO_QUEUES_MAX ? processors : AUTO_QUEUES_MAX;
+}
+
 /* One message sets MAC, MTU, master and up. */
 static void plan_tap(struct plan *plan, const struct vm *vm, const struct nic *nic, const struct network *network)
 {
@@ -109,7 +123,7 @@ static void plan_tap(struct plan *plan, const struct vm *vm, const struct nic *n
     if (!has_tap(nic))
         return;
     snprintf(line, sizeof(line), "open TAP %s", nic->target);
-    add_nic_step(plan, STEP_TAP_OPEN, vm, nic, line);
+    add_nic_step(plan, STEP_TAP_OPEN, vm, nic, line)->nic->queues = queues_of(vm, nic);
     if (nic->type == NIC_ETHERNET)
         return; /* somebody else made it, and looks after it */
     snprintf(line, sizeof(line), "add %s to %s, bring it up", nic->target, nic->bridge);

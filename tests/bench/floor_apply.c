@@ -56,7 +56,7 @@ static int index_of(const char *name)
 static void make_bridge(const char *name, unsigned bridge)
 {
     const uint8_t mac[6] = {2, 0, 0, 0, (uint8_t)(bridge >> 8), (uint8_t)bridge};
-    struct nlmsghdr *header = begin(NLM_F_CREATE | NLM_F_EXCL, 0, true);
+    struct nlmsghdr *header = begin(NLM_F_CREATE | NLM_F_EXCL, 0, false);
     struct nlattr *info, *data;
 
     mnl_attr_put_strz(header, IFLA_IFNAME, name);
@@ -88,6 +88,11 @@ static void add_port(const char *name, const char *bridge)
     exchange(header, name);
 }
 
+static void set_up(const char *name)
+{
+    exchange(begin(0, index_of(name), true), name);
+}
+
 static void enter(const char *name)
 {
     char path[256];
@@ -116,11 +121,11 @@ int main(int count, char **arguments)
         snprintf(bridge, sizeof(bridge), "br%u", i);
         make_bridge(bridge, i);
         set_alias(bridge);
-    }
-    for (unsigned i = 0; i < bridges * ports; i++) {
-        snprintf(bridge, sizeof(bridge), "br%u", i / ports);
-        snprintf(port, sizeof(port), "v%u", i);
-        add_port(port, bridge);
+        for (unsigned j = 0; j < ports; j++) {
+            snprintf(port, sizeof(port), "v%u", ports * i + j);
+            add_port(port, bridge);
+        }
+        set_up(bridge);
     }
     return 0;
 }

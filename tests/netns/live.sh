@@ -23,6 +23,12 @@ MAC=$mac
 END
 json() { trestle --json "$@"; }
 nic() { json domiflist c2 | jq -c --arg mac "${2:-$mac}" ".[] | select(.mac == \$mac) | $1"; }
+# The next ping is a tenth of a second away: what is on its way to the old bridge while the port moves is lost whoever moves it.
+just_answered() {
+	local deadline=$((SECONDS + PATIENCE)) counter=/sys/class/net/c2-net0/statistics/tx_packets before
+	before=$(<$counter)
+	until (($(<$counter) > before)); do ((SECONDS < deadline)) || fail "the guest's pings are not answered"; done
+}
 packets() { ip -s -j link show dev c2-net0 | jq '.[0].stats64.rx.packets'; }
 passed() { (($(packets) >= $1)); }
 on_bridge() { [[ $(ip -j link show dev c2-net0 | jq -r '.[0].master') == "$1" ]]; }
@@ -36,6 +42,7 @@ eventually "the guest answers" on peer ping -c1 -W1 192.0.2.11
 changes=$(guest_run c2 'cat /sys/class/net/eth0/carrier_changes')
 guest_run c2 'ping -i 0.1 -c 80 192.0.2.2 >/tmp/pings 2>&1 & echo started' >/dev/null
 for bridge in br1 br0 br1 br0; do
+	just_answered
 	check "to $bridge" trestle update-interface c2 --mac $mac --source $bridge
 	check "the TAP is $bridge's port" on_bridge $bridge
 	check "domiflist says so" same "\"$bridge\"" "$(nic .source)"
