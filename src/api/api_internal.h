@@ -133,6 +133,8 @@ const char *api_request_query(struct api_request *request, const char *key); /* 
 bool api_request_flag(struct api_request *request, const char *key);         /* ?key=1 */
 void api_request_run(struct api_request *request);                           /* before work that ends in api_request_ended */
 bool api_request_ended(struct api_request *request); /* false: nobody waits for the answer, and the request is gone */
+/* The same, and a failure is answered: true when only the answer of a success is left to give. */
+bool api_request_succeeded(struct api_request *request, int result, const struct error *err, const struct problems *problems);
 
 /* api_answer.c: exactly one of these per request (or the reconciler is at work). */
 void api_answer_json(struct api_request *request, unsigned status, json_t *json);                 /* takes it */

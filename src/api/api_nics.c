@@ -19,11 +19,6 @@ void api_nics_list(struct api_request *request)
                         api_request_flag(request, "config") ? api_view_stated_nics(&vm) : api_view_nics(&vm));
 }
 
-static void answer_failure(struct api_request *request, int result, const struct error *err, const struct problems *problems)
-{
-    api_answer_problem(request, api_answer_status(result), err && *err->text ? err->text : strerror(-result), problems, NULL);
-}
-
 /* The NIC as it was read back, from where it was changed. */
 static json_t *view_changed(struct api_request *request, const char *name)
 {
@@ -53,11 +48,7 @@ static void attach_ended(void *context, int result, const struct error *err, con
     struct api_request *request = context;
 
     (void)plan;
-    if (!api_request_ended(request))
-        return;
-    if (result < 0)
-        answer_failure(request, result, err, problems);
-    else
+    if (api_request_succeeded(request, result, err, problems))
         answer_nic(request, MHD_HTTP_CREATED, request->name, "attached");
 }
 
@@ -67,11 +58,7 @@ static void update_ended(void *context, int result, const struct error *err, con
     struct api_request *request = context;
 
     (void)plan;
-    if (!api_request_ended(request))
-        return;
-    if (result < 0)
-        answer_failure(request, result, err, problems);
-    else
+    if (api_request_succeeded(request, result, err, problems))
         answer_nic(request, MHD_HTTP_OK, request->arguments[1], "changed");
 }
 
@@ -149,11 +136,7 @@ static void detach_ended(void *context, int result, const struct error *err, con
     struct api_request *request = context;
 
     (void)plan;
-    if (!api_request_ended(request))
-        return;
-    if (result < 0)
-        answer_failure(request, result, err, problems);
-    else
+    if (api_request_succeeded(request, result, err, problems))
         api_answer_json(request, MHD_HTTP_OK, json_pack("{s:s, s:s}", "vm", request->arguments[0], "nic", request->arguments[1]));
 }
 
@@ -170,12 +153,8 @@ static void reset_ended(void *context, int result, const struct error *err, cons
     struct api_request *request = context;
 
     (void)plan;
-    if (!api_request_ended(request))
+    if (!api_request_succeeded(request, result, err, problems))
         return;
-    if (result < 0) {
-        answer_failure(request, result, err, problems);
-        return;
-    }
     request->scope.config = false; /* its file was changed the first time */
     detach(request, second_detach_ended);
 }

@@ -104,3 +104,12 @@ bool api_request_ended(struct api_request *request)
         api_request_free(request);
     return false;
 }
+
+bool api_request_succeeded(struct api_request *request, int result, const struct error *err, const struct problems *problems)
+{
+    if (!api_request_ended(request))
+        return false;
+    if (result < 0)
+        api_answer_problem(request, api_answer_status(result), err && *err->text ? err->text : strerror(-result), problems, NULL);
+    return result >= 0;
+}

@@ -93,11 +93,7 @@ static void create_ended(void *context, int result, const struct error *err, con
     struct api_request *request = context;
 
     (void)plan;
-    if (!api_request_ended(request))
-        return;
-    if (result < 0)
-        api_answer_problem(request, api_answer_status(result), err && *err->text ? err->text : strerror(-result), problems, NULL);
-    else
+    if (api_request_succeeded(request, result, err, problems))
         answer_power(request, request->name, MHD_HTTP_CREATED);
 }
 
@@ -226,11 +222,7 @@ static void power_ended(void *context, int result, const struct error *err, cons
     struct api_request *request = context;
 
     (void)plan;
-    if (!api_request_ended(request))
-        return;
-    if (result < 0)
-        api_answer_problem(request, api_answer_status(result), err && *err->text ? err->text : strerror(-result), problems, NULL);
-    else
+    if (api_request_succeeded(request, result, err, problems))
         answer_power(request, request->arguments[0], MHD_HTTP_OK);
 }
 
