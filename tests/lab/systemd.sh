@@ -57,6 +57,8 @@ inside() {
 	check "stop: no daemon" test "$(main_pid)" = 0
 	check "stop: its guest answers" answers
 	check "systemctl start trestled" systemctl start trestled
+	check "the daemon is in a leaf of its service's cgroup" sh -c \
+		'case $(sed -n s/^0:://p /proc/$(systemctl show -P MainPID trestled)/cgroup) in */trestled.service/daemon) ;; *) exit 1 ;; esac'
 	check "start: another daemon, the same VM" new_daemon
 	check "start: detach and attach" sh -c 'trestle attach-interface c2 bridge br0 --mac 52:54:00:00:00:12 &&
 		trestle detach-interface c2 bridge --mac 52:54:00:00:00:12'
@@ -91,8 +93,8 @@ outside() {
 	layer=$share/layer units=$layer/etc/systemd/system
 	mkdir -p "$units/multi-user.target.wants" "$layer/etc/trestle"/{network,vms}
 	DESTDIR=$layer cmake --install "$BUILD" --prefix /usr >/dev/null
-	install -D -m 644 -t "$layer/usr/lib/systemd/system" "$lab_top/config/trestle-guests.service"
-	install -D -t "$layer/usr/libexec" "$lab_top/config/trestle-guests"
+	mkdir -p "$layer/etc/tmpfiles.d"
+	ln -s /dev/null "$layer/etc/tmpfiles.d/tmp.conf" # else systemd empties /tmp, where the repository may lie
 	systemctl --root="$layer" enable trestled.service trestle-guests.service
 	printf '%s\n' TYPE=Bridge DEVICE=br0 IPADDR=192.0.2.1 PREFIX=24 STP=no DELAY=0 >"$layer/etc/trestle/network/ifcfg-br0"
 	printf '%s\n' DEVICE=eth0 BRIDGE=br0 >"$layer/etc/trestle/network/ifcfg-eth0"
