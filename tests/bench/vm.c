@@ -71,6 +71,8 @@ static int own_descriptor(const struct vm *vm, const char *before, const char *w
         return listen_at(path_in(vm, "qmp.sock"));
     if (strstr(word, "id=console,"))
         return listen_at(path_in(vm, "console.sock"));
+    if (strstr(word, "id=agent,"))
+        return listen_at(path_in(vm, "agent.sock"));
     if (strcmp(before, "-add-fd") == 0)
         return open_file(path_in(vm, "console.log"), O_WRONLY | O_APPEND | O_CREAT | O_TRUNC);
     if (strcmp(before, "-kernel") == 0)
