@@ -67,10 +67,10 @@ static int open_tap(const struct vm *vm)
 /* What trestle passed at this place of its QEMU's command line; the floor's own of it. */
 static int own_descriptor(const struct vm *vm, const char *before, const char *word)
 {
-    if (strstr(word, "id=qmp,"))
-        return listen_at(path_in(vm, "qmp.sock"));
-    if (strstr(word, "id=console,"))
-        return listen_at(path_in(vm, "console.sock"));
+    char id[64];
+
+    if (sscanf(word, "socket,id=%63[^,],", id) == 1)
+        return listen_at(path_in(vm, id)); /* its monitor, its console, … */
     if (strstr(word, "id=agent,"))
         return listen_at(path_in(vm, "agent.sock"));
     if (strcmp(before, "-add-fd") == 0)
@@ -157,7 +157,7 @@ int vm_start(int count, char **arguments)
     result = posix_spawn(&pid, vm.words[0], &vm.actions, NULL, vm.words, environ);
     if (result != 0)
         die("%s: %s", vm.words[0], strerror(result));
-    monitor = qmp_connect(path_in(&vm, "qmp.sock"));
+    monitor = qmp_connect(path_in(&vm, "qmp"));
     printf("inner: %.3f\n", now_ms() - before);
     write_pid(&vm, pid);
     if (count > 6)

@@ -62,7 +62,8 @@ check "the NIC stays where it was" on_bridge br0
 
 # --- the cable ---
 check "link down" trestle domif-setlink c2 c2-net0 down
-eventually "the guest sees it" sh -c '[ "$1" = 0 ]' - "$(guest_run c2 'cat /sys/class/net/eth0/carrier')"
+no_carrier() { [[ $(guest_run c2 'cat /sys/class/net/eth0/carrier') == 0 ]]; }
+eventually "the guest sees it" no_carrier
 check "domif-getlink says so" grep -q down <<<"$(trestle domif-getlink c2 c2-net0)"
 check "link up" trestle domif-setlink c2 c2-net0 up
 eventually "the guest answers again" on peer ping -c1 -W1 192.0.2.11
