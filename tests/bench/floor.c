@@ -4,7 +4,8 @@
 
 #include "bench.h"
 
-/* DRIVER TAP BRIDGE MAC ID: the VM's monitor is open as QMP_FD. Without spaces, because QEMU reads commands byte by byte, 2 us each. */
+/* DRIVER TAP BRIDGE MAC ID: the VM's monitor is open as QMP_FD. Without spaces, because QEMU reads commands byte by byte, 2
+ * us each. */
 static int attach(int count, char **arguments)
 {
     const char *driver = arguments[0], *tap = arguments[1], *bridge = arguments[2], *id = arguments[4];
@@ -18,14 +19,17 @@ static int attach(int count, char **arguments)
     fd = tap_open(tap);
     link_into_bridge(tap, bridge, mac);
     qmp_command(QMP_FD, fd, "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"fd-%s\"}}\n", id);
-    qmp_command(QMP_FD, -1, "{\"execute\":\"netdev_add\",\"arguments\":{\"type\":\"tap\",\"id\":\"host-%s\",\"fd\":\"fd-%s\"}}\n", id, id);
+    qmp_command(QMP_FD, -1, "{\"execute\":\"netdev_add\",\"arguments\":{\"type\":\"tap\",\"id\":\"host-%s\",\"fd\":\"fd-%s\"}}\n",
+                id, id);
     qmp_command(QMP_FD, -1,
-                "{\"execute\":\"device_add\",\"arguments\":{\"driver\":\"%s\",\"id\":\"%s\",\"netdev\":\"host-%s\",\"mac\":\"%s\"}}\n",
+                "{\"execute\":\"device_add\",\"arguments\":"
+                "{\"driver\":\"%s\",\"id\":\"%s\",\"netdev\":\"host-%s\",\"mac\":\"%s\"}}\n",
                 driver, id, id, arguments[3]);
     return 0;
 }
 
-/* ID. QEMU's is the last descriptor of the TAP, so netdev_del takes the TAP out of bridge and kernel. "inner" is the guest's own time. */
+/* ID. QEMU's is the last descriptor of the TAP, so netdev_del takes the TAP out of bridge and kernel. "inner" is the guest's
+ * own time. */
 static int detach(int count, char **arguments)
 {
     double before;

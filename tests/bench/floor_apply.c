@@ -1,5 +1,5 @@
-/* floor_apply NETNS BRIDGES PORTS: makes br0, br1, … in that namespace and puts PORTS of the links v0, v1, … into each, by the messages
- * that trestle sends for it (strace -f -e trace=sendto shows them), one at a time, each with its ack. */
+/* floor_apply NETNS BRIDGES PORTS: makes br0, br1, … in that namespace and puts PORTS of the links v0, v1, … into each, by
+ * the messages that trestle sends for it (strace -f -e trace=sendto shows them), one at a time, each with its ack. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>

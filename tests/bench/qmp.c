@@ -10,8 +10,8 @@
 
 enum { LINE_LIMIT = 65536 };
 
-/* What came behind the line that was read last. A command's answer comes last of what QEMU has to say, so a program that ends after an
- * answer takes nothing from the next one but an event, perhaps. */
+/* What came behind the line that was read last. A command's answer comes last of what QEMU has to say, so a program that ends
+ * after an answer takes nothing from the next one but an event, perhaps. */
 static char buffer[LINE_LIMIT + 1];
 static size_t start, end;
 

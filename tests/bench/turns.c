@@ -1,5 +1,5 @@
-/* Several commands that do the same, each followed by one that undoes it, in turn: A, undo A, B, undo B, A, … So what the machine is
- * busy with besides hits all of them alike, and the ratio of each pair stays true. */
+/* Several commands that do the same, each followed by one that undoes it, in turn: A, undo A, B, undo B, A, … So what the
+ * machine is busy with besides hits all of them alike, and the ratio of each pair stays true. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -16,7 +16,7 @@ extern char **environ;
 
 enum { COLUMNS_LIMIT = 3, ROUNDS_LIMIT = 1000, GUEST_PATIENCE = 60000 /* ms */ };
 
-/* -- one command -------------------------------------------------------------------------------------------------------------------- */
+/* -- one command ------------------------------------------------------------------------------------------------------------- */
 
 static double read_inner(int output)
 {
@@ -74,7 +74,7 @@ struct timing time_command(const struct command *command)
     return timing;
 }
 
-/* -- the guest's console -------------------------------------------------------------------------------------------------------------- */
+/* -- the guest's console ----------------------------------------------------------------------------------------------------- */
 
 struct console {
     const char *path;
@@ -120,7 +120,7 @@ static void wait_for_guest(struct console *console, const char *words)
     }
 }
 
-/* -- turns ---------------------------------------------------------------------------------------------------------------------------- */
+/* -- turns ------------------------------------------------------------------------------------------------------------------- */
 
 struct column {
     struct command act, undo;

@@ -1,5 +1,5 @@
-/* When was it that an event was told? By the lines of `trestle events`, read as they come. So a guest's own time is known for the very
- * detach that is timed: no two of them take the same. */
+/* When was it that an event was told? By the lines of `trestle events`, read as they come. So a guest's own time is known for
+ * the very detach that is timed: no two of them take the same. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
