@@ -88,6 +88,7 @@ int main(int argument_count, char **arguments)
     ev_signal terminate, interrupt;
     int status;
 
+    log_set_level("notice");
     parse_options(argument_count, arguments, &options);
     signal(SIGPIPE, SIG_IGN);
     if (daemon_new(loop, &options, &daemon, &err) < 0) {

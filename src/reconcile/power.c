@@ -1,18 +1,23 @@
 /* Start, end, pause and press the buttons of a VM. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "model/diff.h"
 #include "reconcile/reconcile_internal.h"
 
-/* A MAC that nobody stated is derived from the names and the host's id, so that it is the same at every start without being kept. */
+/* A MAC that nobody stated is derived from the names and the host's id (machine-id(5)), so that it is the same at every start without
+ * being kept. Not from gethostid(3): where no id was set, that asks the resolver. */
 static uint32_t derived_random(const char *vm, const char *nic)
 {
-    char id[256];
+    CLEANUP(freep) char *host = NULL;
+    CLEANUP(freep) char *id = NULL;
 
-    snprintf(id, sizeof(id), "%ld/%s/%s", gethostid(), vm, nic);
+    file_read(AT_FDCWD, "/etc/machine-id", 256, &host, NULL, NULL);
+    id = memory_format("%s/%s/%s", host ? host : "", vm, nic);
     return (uint32_t)text_hash(id);
 }
 

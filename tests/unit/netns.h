@@ -28,7 +28,7 @@
 #include "bridge/bridge.h"
 #include "netdev/netdev.h"
 
-#define PATIENCE 20.0 /* seconds: not a measure, only the end of a test that hangs */
+#define PATIENCE 100.0 /* seconds: not a measure, only the end of a test that hangs */
 
 _Noreturn static inline void netns_skip(const char *why)
 {
