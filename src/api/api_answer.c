@@ -94,27 +94,12 @@ void api_answer_json(struct api_request *request, unsigned status, json_t *json)
     answer_document(request, status, "application/json", json);
 }
 
-static json_t *problem_json(const struct problem *problem)
-{
-    json_t *json = json_object();
-
-    if (problem->file)
-        json_object_set_new(json, "file", json_string(problem->file));
-    if (problem->line)
-        json_object_set_new(json, "line", json_integer(problem->line));
-    if (problem->column)
-        json_object_set_new(json, "column", json_integer(problem->column));
-    json_object_set_new(json, "warning", json_boolean(problem->warning));
-    json_object_set_new(json, "text", json_string(problem->text));
-    return json;
-}
-
 json_t *api_answer_problems(const struct problems *problems)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < problems->count; i++)
-        json_array_append_new(list, problem_json(&problems->items[i]));
+        json_array_append_new(list, problem_to_json(&problems->items[i]));
     return list;
 }
 

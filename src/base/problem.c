@@ -49,3 +49,18 @@ char *problem_text(const struct problem *problem)
     text_add(&text, problem->text);
     return text_take(&text);
 }
+
+json_t *problem_to_json(const struct problem *problem)
+{
+    json_t *json = json_object();
+
+    if (problem->file)
+        json_object_set_new(json, "file", json_string(problem->file));
+    if (problem->line)
+        json_object_set_new(json, "line", json_integer(problem->line));
+    if (problem->column)
+        json_object_set_new(json, "column", json_integer(problem->column));
+    json_object_set_new(json, "warning", json_boolean(problem->warning));
+    json_object_set_new(json, "text", json_string(problem->text));
+    return json;
+}

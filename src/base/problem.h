@@ -1,6 +1,7 @@
 /* What a reader of files finds: all problems of all files are collected, in file order, and told at once. */
 #pragma once
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,3 +25,5 @@ void problems_clear(struct problems *problems);
 
 /* "FILE:LINE:COLUMN: warning: TEXT"; what is unknown is left out. The caller frees it. */
 char *problem_text(const struct problem *problem);
+
+json_t *problem_to_json(const struct problem *problem); /* {file, line, column, warning, text}; what is unknown is left out */

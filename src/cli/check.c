@@ -5,28 +5,13 @@
 
 static const char default_path[] = "/etc/trestle";
 
-static json_t *problem_json(const struct problem *problem)
-{
-    json_t *json = json_object();
-
-    if (problem->file)
-        json_object_set_new(json, "file", json_string(problem->file));
-    if (problem->line)
-        json_object_set_new(json, "line", json_integer(problem->line));
-    if (problem->column)
-        json_object_set_new(json, "column", json_integer(problem->column));
-    json_object_set_new(json, "warning", json_boolean(problem->warning));
-    json_object_set_new(json, "text", json_string(problem->text));
-    return json;
-}
-
 static void print_json(const struct problems *problems)
 {
     CLEANUP(document_freep) json_t *list = json_array();
     CLEANUP(document_freep) json_t *json = NULL;
 
     for (size_t i = 0; i < problems->count; i++)
-        json_array_append_new(list, problem_json(&problems->items[i]));
+        json_array_append_new(list, problem_to_json(&problems->items[i]));
     json = json_pack("{s:O, s:I}", "problems", list, "errors", (json_int_t)problems->errors);
     output_json(json);
 }

@@ -207,42 +207,14 @@ static int files_commit_applied(void *context, struct error *err)
 
 /* -- VM files ----------------------------------------------------------------------------------------------------------------------- */
 
-static void read_one_vm(const char *path, struct vm ***vms, size_t *count, struct problems *problems)
-{
-    CLEANUP(freep) char *text = NULL;
-    struct error err = {0};
-    struct vm *vm;
-
-    if (file_read(AT_FDCWD, path, FILE_LIMIT, &text, NULL, &err) < 0) {
-        problems_add(problems, false, path, 0, 0, "%s", err.text);
-        return;
-    }
-    vm = config_vm(path, text, problems);
-    if (vm)
-        *APPEND(*vms, *count) = vm;
-}
-
 /* The VM files' errors do not stop the network: they are told, and the VM is left out. */
 static size_t files_read_vms(void *context, struct vm ***ret_vms, struct problems *problems)
 {
     const struct files *files = context;
-    const char *directory = files->settings->vm_directory;
-    char **names = NULL;
-    size_t name_count = 0, count = 0;
+    size_t count = 0;
 
-    if (file_list(directory, &names, &name_count, NULL) < 0)
-        return 0; /* no directory: no VMs yet */
-    for (size_t i = 0; i < name_count; i++) {
-        size_t length = strlen(names[i]);
-
-        if (names[i][0] != '.' && length > 3 && text_equal(names[i] + length - 3, ".vm")) {
-            CLEANUP(freep) char *path = memory_format("%s/%s", directory, names[i]);
-
-            read_one_vm(path, ret_vms, &count, problems);
-        }
-    }
-    file_list_free(names, name_count);
-    config_check_vms(*ret_vms, count, problems);
+    if (access(files->settings->vm_directory, F_OK) == 0) /* no directory: no VMs yet */
+        config_vms_read(files->settings->vm_directory, ret_vms, &count, problems);
     return count;
 }
 

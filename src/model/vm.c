@@ -142,12 +142,3 @@ struct disk *vm_find_disk(const struct vm *vm, const char *name)
             return &vm->disks[i];
     return NULL;
 }
-
-void vm_free_nic_name(const struct vm *vm, char ret_name[VM_NAME_SIZE])
-{
-    for (unsigned number = 0;; number++) {
-        snprintf(ret_name, VM_NAME_SIZE, "net%u", number);
-        if (!vm_find_nic(vm, ret_name))
-            return;
-    }
-}

@@ -134,6 +134,4 @@ int nic_change(struct nic *nic, const struct nic *changes, bool live, struct err
 /* Fills what a NIC must have and nobody stated: MAC (52:54:00 and three bytes of `random`), target (VM-NIC, cut to 15
  * characters with a hash of the whole). */
 void nic_complete(struct nic *nic, const char *vm_name, uint32_t random);
-/* The first of net0, net1, … that the VM doesn't have. */
-void vm_free_nic_name(const struct vm *vm, char ret_name[VM_NAME_SIZE]);
 bool nic_mac_is_unset(const struct nic *nic);
