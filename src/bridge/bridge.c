@@ -75,7 +75,7 @@ static void parse(const struct row *rows, size_t count, const struct nlattr *nes
 }
 
 static void put(const struct row *rows, size_t count, struct nlmsghdr *message, const struct interface *interface,
-                uint64_t fields)
+                field_set fields)
 {
     for (size_t i = 0; i < count; i++) {
         const char *place = (const char *)interface + rows[i].offset;
@@ -97,7 +97,7 @@ static void parse_link(const struct nlattr *data, struct interface *interface)
     parse(link_rows, ARRAY_SIZE(link_rows), data, interface);
 }
 
-static void put_link(struct nlmsghdr *message, const struct interface *interface, uint64_t fields)
+static void put_link(struct nlmsghdr *message, const struct interface *interface, field_set fields)
 {
     put(link_rows, ARRAY_SIZE(link_rows), message, interface, fields);
 }
@@ -107,7 +107,7 @@ static void parse_port(const struct nlattr *data, struct interface *interface)
     parse(port_rows, ARRAY_SIZE(port_rows), data, interface);
 }
 
-static void put_port(struct nlmsghdr *message, const struct interface *interface, uint64_t fields)
+static void put_port(struct nlmsghdr *message, const struct interface *interface, field_set fields)
 {
     put(port_rows, ARRAY_SIZE(port_rows), message, interface, fields);
 }

@@ -128,7 +128,7 @@ static void read_device_name(struct reader *reader)
 /* Has the option a meaning in this file? */
 static bool has_effect(struct reader *reader, const struct lexer_entry *entry, const struct option *row)
 {
-    uint64_t bit = row->field >= 0 ? FIELD_BIT(row->field) : 0;
+    field_set bit = row->field >= 0 ? FIELD_BIT(row->field) : 0;
     const char *without = bit & FIELD_BRIDGE_ALL && !reader->bridge ? "TYPE=Bridge"
                           : bit & FIELD_PORT_ALL && !reader->port   ? "BRIDGE="
                                                                     : NULL;

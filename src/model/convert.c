@@ -109,7 +109,7 @@ static bool names_contain(const json_t *names, const char *name)
 }
 
 /* Where the document says what was stated, the bits are just these. */
-static void set_stated(enum option_scope scope, const json_t *stated, uint64_t *set)
+static void set_stated(enum option_scope scope, const json_t *stated, field_set *set)
 {
     if (!json_is_array(stated))
         return;

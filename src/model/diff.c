@@ -64,9 +64,9 @@ static bool is_compared(const struct option *option)
 
 /* -- attributes ----------------------------------------------------------------------------------------------------------------- */
 
-uint64_t interface_changed_fields(const struct interface *wanted, const struct interface *observed)
+field_set interface_changed_fields(const struct interface *wanted, const struct interface *observed)
 {
-    uint64_t fields = 0;
+    field_set fields = 0;
 
     for (size_t i = 0; i < option_count; i++) {
         const struct option *option = &option_table[i];
@@ -88,9 +88,9 @@ uint64_t interface_changed_fields(const struct interface *wanted, const struct i
 }
 
 /* "mtu 1500 → 9000, forward_delay 1500 → 0" of the scalar fields. */
-static void describe_scalars(struct text *line, const struct interface *from, const struct interface *to, uint64_t fields)
+static void describe_scalars(struct text *line, const struct interface *from, const struct interface *to, field_set fields)
 {
-    uint64_t told = FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_UP);
+    field_set told = FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_UP);
 
     for (size_t i = 0; i < option_count; i++) {
         const struct option *option = &option_table[i];
@@ -116,7 +116,7 @@ static void describe_rate(struct text *line, const char *name, const struct rate
         text_format(line, "%s%s without limit", line->length ? ", " : "", name);
 }
 
-static void describe_port(struct text *line, const struct interface *to, uint64_t fields)
+static void describe_port(struct text *line, const struct interface *to, field_set fields)
 {
     if (fields & FIELD_BIT(FIELD_PORT_VLANS)) {
         char *vlans = port_vlans_text(to->vlans);
@@ -130,7 +130,7 @@ static void describe_port(struct text *line, const struct interface *to, uint64_
         describe_rate(line, "outbound", &to->outbound);
 }
 
-static char *describe_set(const struct interface *from, const struct interface *to, uint64_t fields)
+static char *describe_set(const struct interface *from, const struct interface *to, field_set fields)
 {
     struct text line = {0};
     struct text scalars = {0};
@@ -153,7 +153,7 @@ static char *describe_set(const struct interface *from, const struct interface *
     return text_take(&line);
 }
 
-static void plan_link_set(struct diff *diff, const struct interface *observed, const struct interface *values, uint64_t fields)
+static void plan_link_set(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields)
 {
     struct interface *to = interface_copy(values);
     char *line = describe_set(observed, to, fields);
@@ -383,7 +383,7 @@ static void plan_links(struct diff *diff, bool masters)
     for (size_t i = 0; i < diff->wanted->count; i++) {
         const struct interface *wanted = diff->wanted->items[i];
         const struct interface *observed = network_find(diff->observed, wanted->name);
-        uint64_t fields;
+        field_set fields;
 
         if (diff->skipped[i] || (wanted->kind == INTERFACE_BRIDGE) != masters)
             continue;

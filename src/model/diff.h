@@ -17,7 +17,7 @@ void vm_diff(const struct vm *wanted, const struct vm *observed, const struct ne
 void nic_plan_remake(const struct vm *vm, const struct nic *nic, const struct network *network, struct plan *plan);
 
 /* Which of the fields that `wanted` states are otherwise in `observed`. */
-uint64_t interface_changed_fields(const struct interface *wanted, const struct interface *observed);
+field_set interface_changed_fields(const struct interface *wanted, const struct interface *observed);
 
 /* The link that a plugged NIC's TAP must be: master, up, MTU of the bridge (or the NIC's own), port options, VLANs, rates. The caller
  * frees it. */

@@ -13,7 +13,8 @@
 
 #define VLAN_MAX 4094 /* 4095 is reserved (IEEE 802.1Q) */
 
-const char *const interface_kind_names[] = {"ethernet", "loopback", "bridge", "tap", "veth", "vlan", "bond", "other", NULL};
+const char *const interface_kind_names[] = {"ethernet", "loopback", "bridge", "tap", "veth", "vlan", "bond",
+                                              "tun", "dummy", "macvlan", "vxlan", "other", NULL};
 
 struct interface *interface_new(const char *name)
 {
@@ -31,6 +32,7 @@ struct interface *interface_copy(const struct interface *interface)
     copy->addresses = memory_copy(interface->addresses, interface->address_count * sizeof(*interface->addresses));
     copy->vlans = memory_copy(interface->vlans, sizeof(*interface->vlans));
     copy->routes = memory_copy(interface->routes, interface->route_count * sizeof(*interface->routes));
+    copy->sysctls = memory_copy(interface->sysctls, interface->sysctl_count * sizeof(*interface->sysctls));
     copy->file = memory_string(interface->file);
     return copy;
 }
@@ -41,6 +43,7 @@ void interface_free(struct interface *interface)
         return;
     free(interface->addresses);
     free(interface->routes);
+    free(interface->sysctls);
     free(interface->vlans);
     free(interface->file);
     free(interface);

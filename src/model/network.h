@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/field.h"
+
 #define INTERFACE_NAME_SIZE 16 /* IFNAMSIZ */
 #define TRESTLE_GROUP 0x74726573u /* IFLA_GROUP of the links that trestle made: "tres" */
 #define TRESTLE_ALIAS "made by trestle"
@@ -18,6 +20,10 @@ enum interface_kind { /* the order of interface_kind_names */
     INTERFACE_VETH,
     INTERFACE_VLAN,
     INTERFACE_BOND,
+    INTERFACE_TUN, /* of layer 3; as TAPs, the file's own are persistent */
+    INTERFACE_DUMMY,
+    INTERFACE_MACVLAN,
+    INTERFACE_VXLAN,
     INTERFACE_OTHER, /* known to the kernel, not to trestle: shown, never made */
 };
 
@@ -27,9 +33,11 @@ enum interface_field {
     FIELD_UP,
     FIELD_MAC,
     FIELD_MTU,
-    FIELD_MASTER,
+    FIELD_MASTER,    /* of a bridge's port or of a bond's */
     FIELD_ADDRESSES, /* stated: every address listed is wanted (and for a bridge port: no other) */
     FIELD_ROUTES,
+    FIELD_SYSCTLS,   /* per-interface sysctls; stated: those that are listed */
+    /* of a bridge */
     FIELD_BRIDGE_STP,
     FIELD_BRIDGE_FORWARD_DELAY,
     FIELD_BRIDGE_HELLO_TIME,
@@ -38,6 +46,8 @@ enum interface_field {
     FIELD_BRIDGE_PRIORITY,
     FIELD_BRIDGE_VLAN_FILTERING,
     FIELD_BRIDGE_MULTICAST_SNOOPING,
+    FIELD_BRIDGE_LAST = FIELD_BRIDGE_MULTICAST_SNOOPING,
+    /* of a bridge's port */
     FIELD_PORT_COST,
     FIELD_PORT_PRIORITY,
     FIELD_PORT_HAIRPIN,
@@ -45,14 +55,17 @@ enum interface_field {
     FIELD_PORT_LEARNING,
     FIELD_PORT_UNICAST_FLOOD,
     FIELD_PORT_MULTICAST_FLOOD,
-    FIELD_PORT_VLANS,
+    FIELD_PORT_VLANS, /* the last one: it has messages of its own */
+    /* of any link */
     FIELD_INBOUND,  /* what leaves the host by this link: towards the guest, for a VM's TAP */
     FIELD_OUTBOUND, /* what comes in by it */
     INTERFACE_FIELDS
 };
-#define FIELD_BIT(field) (UINT64_C(1) << (field))
-#define FIELD_BRIDGE_ALL (FIELD_BIT(FIELD_PORT_COST) - FIELD_BIT(FIELD_BRIDGE_STP)) /* STP … MULTICAST_SNOOPING */
-#define FIELD_PORT_ALL (FIELD_BIT(FIELD_INBOUND) - FIELD_BIT(FIELD_PORT_COST)) /* COST … VLANS */
+_Static_assert(INTERFACE_FIELDS <= 8 * sizeof(field_set), "every field has a bit");
+
+#define FIELDS_FROM_TO(first, last) (FIELD_BIT((last) + 1) - FIELD_BIT(first))
+#define FIELD_BRIDGE_ALL FIELDS_FROM_TO(FIELD_BRIDGE_STP, FIELD_BRIDGE_LAST)
+#define FIELD_PORT_ALL FIELDS_FROM_TO(FIELD_PORT_COST, FIELD_PORT_VLANS)
 
 enum owner { OWNER_FOREIGN, OWNER_TRESTLE }; /* of a link: by its group and alias */
 
@@ -96,6 +109,12 @@ struct port_vlans {
     uint64_t tagged[64]; /* a bit per VLAN 1 … 4094 */
 };
 
+/* A sysctl of one interface: /proc/sys/net/FAMILY/conf/INTERFACE/KEY. */
+struct sysctl {
+    const char *name; /* "ipv4/rp_filter", "ipv6/accept_ra"; a literal */
+    int32_t value;
+};
+
 struct rate { /* virsh's units; all zero = no limit */
     uint32_t average; /* KiB/s */
     uint32_t peak;    /* KiB/s */
@@ -109,7 +128,7 @@ struct link_statistics { /* of the host's end; a guest's receiving is its TAP's 
 
 struct interface {
     char name[INTERFACE_NAME_SIZE];
-    uint64_t set;
+    field_set set;
     enum interface_kind kind;
     bool up; /* administratively */
     uint8_t mac[6];
@@ -123,6 +142,8 @@ struct interface {
     size_t address_count;
     struct route *routes; /* those that leave by this interface */
     size_t route_count;
+    struct sysctl *sysctls;
+    size_t sysctl_count;
 
     /* WANTED only */
     char *file;           /* that states it, for messages; NULL = a command or a VM's NIC */

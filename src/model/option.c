@@ -56,7 +56,7 @@ const char *option_nearest(enum option_scope scope, const char *section, const c
     return text_nearest(key, candidates, count);
 }
 
-static uint64_t *set_of(enum option_scope scope, void *object)
+static field_set *set_of(enum option_scope scope, void *object)
 {
     static const size_t offsets[OPTION_SCOPES] = {
         [OPTION_INTERFACE] = offsetof(struct interface, set),
@@ -66,7 +66,7 @@ static uint64_t *set_of(enum option_scope scope, void *object)
         [OPTION_DISPLAY] = offsetof(struct vm, set),
         [OPTION_SETTINGS] = offsetof(struct settings, set),
     };
-    return (uint64_t *)(void *)((char *)object + offsets[scope]);
+    return (field_set *)(void *)((char *)object + offsets[scope]);
 }
 
 /* Text in */

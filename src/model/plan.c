@@ -19,6 +19,9 @@ static const struct {
     [STEP_ADDRESS_DELETE] = {"address-delete", STEP_ADDRESS_ADD},
     [STEP_ROUTE_ADD] = {"route-add", STEP_ROUTE_DELETE},
     [STEP_ROUTE_DELETE] = {"route-delete", STEP_ROUTE_ADD},
+    [STEP_REPLAY] = {"replay", STEP_REPLAY},
+    [STEP_SYSCTL_SET] = {"sysctl-set", STEP_SYSCTL_SET},
+    [STEP_LINK_WAIT] = {"link-wait", -1},
     [STEP_TAP_OPEN] = {"tap-open", STEP_TAP_CLOSE},
     [STEP_TAP_CLOSE] = {"tap-close", -1},
     [STEP_TAP_REMAKE] = {"tap-remake", -1},
@@ -61,6 +64,26 @@ struct step *plan_add(struct plan *plan, enum step_op op, const char *object, co
     return step;
 }
 
+static void replay_free(struct replay *replay)
+{
+    if (replay)
+        free(replay->message);
+    free(replay);
+}
+
+static struct replay *replay_copy(const struct replay *replay)
+{
+    struct replay *copy;
+
+    if (!replay)
+        return NULL;
+    copy = NEW(struct replay);
+    *copy = *replay;
+    copy->message = memory_new(replay->size);
+    memcpy(copy->message, replay->message, replay->size);
+    return copy;
+}
+
 void step_clear(struct step *step)
 {
     free(step->object);
@@ -70,6 +93,8 @@ void step_clear(struct step *step)
     vm_free(step->vm);
     nic_free(step->nic);
     nic_free(step->before);
+    replay_free(step->replay);
+    replay_free(step->undo);
     *step = (struct step){0};
 }
 
@@ -87,7 +112,7 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     int inverse = operations[step->op].inverse;
 
     /* What a link was before is not known for one that came up in the same plan: its creation is taken back instead. */
-    if (inverse < 0 || (step->op == STEP_LINK_SET && !step->from))
+    if (inverse < 0 || (step->op == STEP_LINK_SET && !step->from) || (step->op == STEP_REPLAY && !step->undo))
         return false;
     *ret_inverse = *step;
     ret_inverse->op = (enum step_op)inverse;
@@ -100,6 +125,10 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->vm = step->vm ? vm_copy(step->vm) : NULL;
     ret_inverse->nic = nic_new_copy(step->before ? step->before : step->nic);
     ret_inverse->before = step->before ? nic_new_copy(step->nic) : NULL;
+    ret_inverse->replay = replay_copy(step->undo);
+    ret_inverse->undo = replay_copy(step->replay);
+    ret_inverse->sysctl.value = step->value_before;
+    ret_inverse->value_before = step->sysctl.value;
     return true;
 }
 

@@ -14,6 +14,10 @@ enum step_op {
     STEP_ADDRESS_DELETE,
     STEP_ROUTE_ADD,      /* interface, route */
     STEP_ROUTE_DELETE,
+    STEP_REPLAY,         /* message: one of the kernel's own, said anew */
+    STEP_SYSCTL_SET,     /* interface, sysctl: from value_before to its value */
+    STEP_LINK_WAIT,      /* interface: until its operstate is up, or 0.2 s; it is no failure when it does not come up */
+    STEP_NETWORK_LAST = STEP_LINK_WAIT,
     /* TAPs; done by src/tap */
     STEP_TAP_OPEN,       /* interface, nic: queues */
     STEP_TAP_CLOSE,
@@ -39,6 +43,19 @@ enum step_op {
     STEP_OPS
 };
 
+/* A request to the kernel, kept as its bytes: addresses, routes, rules and neighbours that are moved or taken back lose nothing that
+ * struct address and its kin don't know. The indices in it are resolved anew from names when it is sent. */
+struct replay {
+    uint8_t *message; /* owned; struct nlmsghdr and what follows; its sequence number and indices are put in */
+    size_t size;
+    struct {
+        size_t offset; /* of a u32 index in the message */
+        char name[INTERFACE_NAME_SIZE];
+    } indices[4];
+    size_t index_count;
+    int fine; /* an errno that means: it is so already; 0 = none */
+};
+
 struct step {
     enum step_op op;
     char *object;  /* "br0", "vm c2 nic net1" */
@@ -46,13 +63,16 @@ struct step {
     char interface[INTERFACE_NAME_SIZE]; /* that it acts on; "" = none */
     char needs[INTERFACE_NAME_SIZE];     /* another interface that must be there: the master; "" = none */
     struct interface *from, *to;         /* owned; NULL where the op has none */
-    uint64_t fields;
+    field_set fields;
     int *chain; /* borrowed; shared by the network steps of a plan that is all or nothing: the provider sets it to 1 when one fails, and
                  * ends those behind it with -ECANCELED, untried; NULL = stands alone */
     bool wait; /* STEP_TAP_CLOSE: done means that the kernel is through with it, not that it was asked */
     uint32_t offloads; /* STEP_TAP_REMAKE: TUN_F_* that the guest has agreed to; 0 = none, which is always right, and slower */
     struct address address;
     struct route route;
+    struct replay *replay, *undo; /* owned; STEP_REPLAY: what is said, and what takes it back (NULL = nothing does) */
+    struct sysctl sysctl;         /* STEP_SYSCTL_SET */
+    int32_t value_before;
     char vm_name[VM_NAME_SIZE];
     struct vm *vm;   /* owned; STEP_VM_SPAWN */
     struct nic *nic; /* owned; TAP, NIC, NETDEV and DEVICE steps */

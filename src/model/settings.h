@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/field.h"
+
 struct settings {
-    uint64_t set;
+    field_set set;
     char **network_directories; /* [network] Directory=, may stand several times */
     size_t network_directory_count;
     bool repair;

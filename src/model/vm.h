@@ -46,7 +46,7 @@ extern const char *const disk_cache_names[];
 /* Bits of nic.set, disk.set and vm.set are the row numbers inside the section's part of the option table: option_is_set(). */
 struct nic {
     char name[VM_NAME_SIZE]; /* net0; the ids of fds, netdev and device derive from it */
-    uint64_t set;
+    field_set set;
     enum nic_type type;
     char bridge[INTERFACE_NAME_SIZE];
     enum nic_model model;
@@ -71,7 +71,7 @@ struct nic {
 
 struct disk {
     char name[VM_NAME_SIZE];
-    uint64_t set;
+    field_set set;
     char *file;
     enum disk_bus bus;
     enum disk_media media;
@@ -83,7 +83,7 @@ struct disk {
 
 struct vm {
     char name[VM_NAME_SIZE];
-    uint64_t set;
+    field_set set;
     char *file; /* the VM file, for messages; NULL = none */
     char uuid[37];
     uint64_t memory; /* bytes */

@@ -48,10 +48,10 @@ struct interface *nic_wanted_link(const struct nic *nic, const struct network *o
 }
 
 /* What a link that was just made has by itself need not be set: each saves a message. */
-static uint64_t fields_of_new_link(const struct interface *link)
+static field_set fields_of_new_link(const struct interface *link)
 {
     static const struct rate none;
-    uint64_t fields = link->set;
+    field_set fields = link->set;
 
     if (!link->port.isolated)
         fields &= ~FIELD_BIT(FIELD_PORT_ISOLATED);

@@ -20,12 +20,12 @@ struct netdev_kind {
     /* IFLA_INFO_DATA of a link of this kind -> fields of the interface */
     void (*parse_link)(const struct nlattr *data, struct interface *interface);
     /* the other way: puts the attributes of `fields` into an open IFLA_INFO_DATA */
-    void (*put_link)(struct nlmsghdr *message, const struct interface *interface, uint64_t fields);
-    uint64_t link_fields; /* which fields put_link serves */
+    void (*put_link)(struct nlmsghdr *message, const struct interface *interface, field_set fields);
+    field_set link_fields; /* which fields put_link serves */
     /* IFLA_INFO_SLAVE_DATA of a port of such a link; may be NULL */
     void (*parse_port)(const struct nlattr *data, struct interface *interface);
-    void (*put_port)(struct nlmsghdr *message, const struct interface *interface, uint64_t fields);
-    uint64_t port_fields;
+    void (*put_port)(struct nlmsghdr *message, const struct interface *interface, field_set fields);
+    field_set port_fields;
     /* The VLANs of a port, or of such a link itself: IFLA_AF_SPEC of its AF_BRIDGE message (NULL: it had none); may be NULL */
     void (*parse_vlans)(const struct nlattr *spec, struct port_vlans *ret_vlans);
     /* Puts into an open IFLA_AF_SPEC as many as one message takes of the VLANs from `first` on: those that are wanted, or all

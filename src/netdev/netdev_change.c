@@ -62,7 +62,7 @@ static void add_word(char *what, size_t size, const char *word)
 }
 
 /* "add as port of br9, set MTU 9000, set up": what an error message says that was tried. */
-static void describe(char *what, size_t size, const struct interface *to, uint64_t fields)
+static void describe(char *what, size_t size, const struct interface *to, field_set fields)
 {
     char word[64], mac[18];
 
@@ -100,7 +100,7 @@ static const struct netdev_kind *find_kind(const struct netdev *netdev, enum int
 }
 
 /* Those that every link has. */
-static void put_generic(struct netdev_draft *draft, const struct interface *to, uint64_t fields)
+static void put_generic(struct netdev_draft *draft, const struct interface *to, field_set fields)
 {
     struct nlmsghdr *header = &draft->header;
     struct ifinfomsg *fixed = mnl_nlmsg_get_payload(header);
@@ -122,7 +122,7 @@ static void put_generic(struct netdev_draft *draft, const struct interface *to, 
     }
 }
 
-static void put_kind(struct nlmsghdr *header, const struct netdev_kind *kind, const struct interface *to, uint64_t fields)
+static void put_kind(struct nlmsghdr *header, const struct netdev_kind *kind, const struct interface *to, field_set fields)
 {
     struct nlattr *info = mnl_attr_nest_start(header, IFLA_LINKINFO), *data;
 
@@ -163,7 +163,7 @@ static void add_vlans(struct netdev_request *request, const struct netdev_kind *
 
 /* A message of its own: the kernel hands a port's options to the bridge that the port has when the message comes, before it
  * looks at IFLA_MASTER in the same message. But IFF_UP it looks at afterwards. */
-static void add_port(struct netdev_request *request, const struct interface *to, uint64_t fields)
+static void add_port(struct netdev_request *request, const struct interface *to, field_set fields)
 {
     for (const struct netdev_kind *const *at = request->netdev->cache.kinds; *at; at++) {
         const struct netdev_kind *kind = *at;
@@ -218,7 +218,7 @@ static void add_up(struct netdev_request *request, bool up, const char *what)
 }
 
 /* Some NICs take a new MAC only while they are down. */
-static void add_stand_in(struct netdev_request *request, struct netdev_draft *main, const struct interface *to, uint64_t fields)
+static void add_stand_in(struct netdev_request *request, struct netdev_draft *main, const struct interface *to, field_set fields)
 {
     add_up(request, false, "set down for a new MAC");
     main->message.when = NETDEV_WHEN_BUSY;
@@ -227,7 +227,7 @@ static void add_stand_in(struct netdev_request *request, struct netdev_draft *ma
         add_up(request, true, "set up again");
 }
 
-static void add_main(struct netdev_request *request, const struct interface *to, uint64_t fields)
+static void add_main(struct netdev_request *request, const struct interface *to, field_set fields)
 {
     const struct netdev_kind *kind = find_kind(request->netdev, to->kind);
     struct netdev_draft draft;
@@ -243,7 +243,7 @@ static void add_main(struct netdev_request *request, const struct interface *to,
 }
 
 /* What a link gets when it is in its bridge; its being set up, if that is among the fields, comes last. */
-static void add_rest(struct netdev_request *request, const struct interface *to, uint64_t fields)
+static void add_rest(struct netdev_request *request, const struct interface *to, field_set fields)
 {
     const struct netdev_kind *bridge = find_kind(request->netdev, INTERFACE_BRIDGE);
 
@@ -273,7 +273,7 @@ int netdev_change_create(struct netdev_request *request, const struct step *step
 {
     const struct netdev_kind *kind = find_kind(request->netdev, step->to->kind);
     struct interface to = *step->to; /* its parts are only read */
-    uint64_t fields = step->fields;
+    field_set fields = step->fields;
     struct netdev_draft draft;
 
     if (!kind)
@@ -312,7 +312,7 @@ int netdev_change_delete(struct netdev_request *request, const struct step *step
 
 /* Whether there is something that a link should have before it is set up. A root qdisc that is changed on a link that is up costs
  * milliseconds, besides. */
-static bool has_rest(const struct interface *to, uint64_t fields)
+static bool has_rest(const struct interface *to, field_set fields)
 {
     return fields & FIELD_PORT_ALL || (fields & FIELD_BIT(FIELD_INBOUND) && to->inbound.average)
            || (fields & FIELD_BIT(FIELD_OUTBOUND) && to->outbound.average);
@@ -321,7 +321,7 @@ static bool has_rest(const struct interface *to, uint64_t fields)
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err)
 {
     const struct interface *to = step->to;
-    uint64_t fields = step->fields, last;
+    field_set fields = step->fields, last;
     int code;
 
     /* A port that leaves its bridge takes no options with it. */

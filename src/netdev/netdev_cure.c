@@ -2,7 +2,7 @@
 
 #include "netdev/netdev_internal.h"
 
-static const char *cure_bridge(uint64_t fields, int code)
+static const char *cure_bridge(field_set fields, int code)
 {
     if (code == EOPNOTSUPP && fields & FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING))
         return "the kernel lacks VLAN filtering: CONFIG_BRIDGE_VLAN_FILTERING";
@@ -14,7 +14,7 @@ static const char *cure_bridge(uint64_t fields, int code)
 }
 
 /* ENOENT is what the kernel says to an unknown kind of qdisc, filter or action. */
-static const char *cure_rate(uint64_t fields, int code)
+static const char *cure_rate(field_set fields, int code)
 {
     if (code != ENOENT && code != EOPNOTSUPP)
         return NULL;
@@ -29,7 +29,7 @@ static const char *cure_rate(uint64_t fields, int code)
 
 static const char *cure_link(const struct step *step, int code)
 {
-    uint64_t fields = step->fields;
+    field_set fields = step->fields;
 
     if (step->op == STEP_LINK_CREATE && code == EEXIST)
         return "an interface of that name exists";

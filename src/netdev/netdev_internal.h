@@ -166,7 +166,7 @@ void netdev_write_submit(struct netdev_request *request);
 /* -- netdev_change.c, netdev_address.c, netdev_route.c, netdev_rate.c: steps as messages; -errno when one can't be said --- */
 
 /* FIELD_INBOUND and FIELD_OUTBOUND of a LINK_SET. */
-int netdev_rate_write(struct netdev_request *request, const struct interface *to, uint64_t fields, struct error *err);
+int netdev_rate_write(struct netdev_request *request, const struct interface *to, field_set fields, struct error *err);
 int netdev_change_create(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_change_delete(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err);

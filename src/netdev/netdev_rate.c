@@ -348,7 +348,7 @@ static int check(const char *name, const char *direction, const struct rate *rat
     return 0;
 }
 
-int netdev_rate_write(struct netdev_request *request, const struct interface *to, uint64_t fields, struct error *err)
+int netdev_rate_write(struct netdev_request *request, const struct interface *to, field_set fields, struct error *err)
 {
     const struct netdev_cache *cache = &request->netdev->cache;
     const char *name = request->step->interface;

@@ -63,7 +63,7 @@ static void remember_failed(struct run *run, const char *name)
 
 static bool is_network(const struct step *step)
 {
-    return step->op <= STEP_ROUTE_DELETE;
+    return step->op <= STEP_NETWORK_LAST;
 }
 
 static void begin_step(struct run *run, const struct step *step, step_done done, void *context)

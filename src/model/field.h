@@ -1,0 +1,7 @@
+/* A set of an object's fields: which were stated, which are known, which differ. */
+#pragma once
+
+/* Of 128 bits, because an interface with the options of all link kinds has more than 64 fields. */
+__extension__ typedef unsigned __int128 field_set;
+
+#define FIELD_BIT(field) ((field_set)1 << (field))
