@@ -111,7 +111,7 @@ struct port_vlans {
 
 /* A sysctl of one interface: /proc/sys/net/FAMILY/conf/INTERFACE/KEY. */
 struct sysctl {
-    const char *name; /* "ipv4/rp_filter", "ipv6/accept_ra"; a literal */
+    char name[40]; /* "ipv4/rp_filter", "ipv6/accept_ra" */
     int32_t value;
 };
 

@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#define TAKE_BACK "take back: "
+
 static const struct {
     const char *name;
     int inverse; /* -1: nothing to take back */
@@ -64,24 +66,28 @@ struct step *plan_add(struct plan *plan, enum step_op op, const char *object, co
     return step;
 }
 
-static void replay_free(struct replay *replay)
+void replay_free(struct replay *replay)
 {
-    if (replay)
+    while (replay) {
+        struct replay *next = replay->next;
+
         free(replay->message);
-    free(replay);
+        free(replay);
+        replay = next;
+    }
 }
 
-static struct replay *replay_copy(const struct replay *replay)
+struct replay *replay_copy(const struct replay *replay)
 {
-    struct replay *copy;
+    struct replay *first = NULL, **last = &first;
 
-    if (!replay)
-        return NULL;
-    copy = NEW(struct replay);
-    *copy = *replay;
-    copy->message = memory_new(replay->size);
-    memcpy(copy->message, replay->message, replay->size);
-    return copy;
+    for (; replay; replay = replay->next) {
+        *last = memory_copy(replay, sizeof(*replay));
+        (*last)->message = memory_copy(replay->message, replay->size);
+        last = &(*last)->next;
+    }
+    *last = NULL;
+    return first;
 }
 
 void step_clear(struct step *step)
@@ -119,9 +125,12 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->object = memory_string(step->object);
     ret_inverse->wait = true;
     ret_inverse->chain = NULL;
-    ret_inverse->text = memory_format("take back: %s", step->text);
+    ret_inverse->text = text_starts(step->text, TAKE_BACK) ? memory_string(step->text + strlen(TAKE_BACK))
+                                                           : memory_format(TAKE_BACK "%s", step->text);
     ret_inverse->from = step->to ? interface_copy(step->to) : NULL;
     ret_inverse->to = step->from ? interface_copy(step->from) : NULL;
+    if (step->op == STEP_LINK_DELETE)
+        ret_inverse->fields = step->from->set;
     ret_inverse->vm = step->vm ? vm_copy(step->vm) : NULL;
     ret_inverse->nic = nic_new_copy(step->before ? step->before : step->nic);
     ret_inverse->before = step->before ? nic_new_copy(step->nic) : NULL;
@@ -130,6 +139,17 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->sysctl.value = step->value_before;
     ret_inverse->value_before = step->sysctl.value;
     return true;
+}
+
+void plan_invert(const struct plan *plan, bool (*done)(const void *context, size_t index), const void *context, struct plan *ret_inverse)
+{
+    *ret_inverse = (struct plan){.name = memory_string(plan->name), .takes_back = true};
+    for (size_t i = plan->count; i-- > 0;) {
+        struct step inverse;
+
+        if ((!done || done(context, i)) && step_invert(&plan->steps[i], &inverse))
+            *APPEND(ret_inverse->steps, ret_inverse->count) = inverse;
+    }
 }
 
 json_t *plan_to_json(const struct plan *plan)

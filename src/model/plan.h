@@ -5,6 +5,8 @@
 #include "model/network.h"
 #include "model/vm.h"
 
+struct error;
+
 enum step_op {
     /* the host's network; done by src/netdev */
     STEP_LINK_CREATE,    /* to: the link with all of `fields`; it is marked as ours */
@@ -43,9 +45,10 @@ enum step_op {
     STEP_OPS
 };
 
-/* A request to the kernel, kept as its bytes: addresses, routes, rules and neighbours that are moved or taken back lose nothing that
- * struct address and its kin don't know. The indices in it are resolved anew from names when it is sent. */
+/* Requests to the kernel, kept as their bytes, said one after the other: addresses, routes, rules and neighbours that are moved or
+ * taken back lose nothing that struct address and its kin don't know. The indices in it are resolved anew from names when it is sent. */
 struct replay {
+    struct replay *next;
     uint8_t *message; /* owned; struct nlmsghdr and what follows; its sequence number and indices are put in */
     size_t size;
     struct {
@@ -53,8 +56,12 @@ struct replay {
         char name[INTERFACE_NAME_SIZE];
     } indices[4];
     size_t index_count;
-    int fine; /* an errno that means: it is so already; 0 = none */
+    int fine;          /* an errno that means: it is so already; 0 = none */
+    bool gone_is_fine; /* no such link: what was to be deleted went with it */
+    bool when_busy;    /* only when the message before it was refused with EBUSY, and then in its place */
 };
+void replay_free(struct replay *replay); /* with all behind it; NULL is fine */
+struct replay *replay_copy(const struct replay *replay);
 
 struct step {
     enum step_op op;
@@ -82,13 +89,13 @@ struct step {
 struct plan {
     char *name;          /* "apply", "attach-interface c2 net1": what a second request is told */
     bool all_or_nothing; /* a step that fails takes back those before it; else it stops only what depends on it */
+    bool takes_back;     /* each step is tried, whatever became of those before it */
     struct step *steps;
     size_t count;
 };
 
 /* How a provider tells the end of a step: from the event loop, never from within the call that began it. err is NULL on success
  * (result 0); result is -errno. */
-struct error;
 typedef void (*step_done)(void *context, int result, const struct error *err);
 
 struct step *plan_add(struct plan *plan, enum step_op op, const char *object, const char *text_format, ...)
@@ -100,5 +107,14 @@ const char *step_op_name(enum step_op op); /* "link-create": the "op" of plan --
  * The caller clears ret_inverse with step_clear. */
 bool step_invert(const struct step *step, struct step *ret_inverse);
 void step_clear(struct step *step);
+/* The plan that takes back what was done of another: the inverses of the steps for which `done` says true (NULL: of all), last one
+ * first. */
+void plan_invert(const struct plan *plan, bool (*done)(const void *context, size_t index), const void *context, struct plan *ret_inverse);
+/* Shows OBSERVED what the step was to bring about? True where OBSERVED does not tell (VMs, replayed messages). */
+bool step_shows(const struct step *step, const struct network *observed);
+
+/* A STEP_REPLAY or STEP_SYSCTL_SET as a document, and back (-EINVAL). The others are turned into such by who takes them. */
+json_t *step_to_json(const struct step *step);
+int step_from_json(const json_t *json, struct step *ret_step, struct error *err);
 
 json_t *plan_to_json(const struct plan *plan); /* {"changes": N, "steps": [{"op", "object", "text"}]} */

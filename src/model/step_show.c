@@ -1,0 +1,45 @@
+/* Does OBSERVED show what a step was to bring about? */
+#include <string.h>
+
+#include "model/diff.h"
+#include "model/plan.h"
+
+static bool has_address(const struct interface *link, const struct address *address)
+{
+    for (size_t i = 0; link && i < link->address_count; i++)
+        if (address_same(&link->addresses[i], address))
+            return true;
+    return false;
+}
+
+static bool has_route(const struct interface *link, const struct route *route)
+{
+    for (size_t i = 0; link && i < link->route_count; i++)
+        if (route_same(&link->routes[i], route))
+            return true;
+    return false;
+}
+
+bool step_shows(const struct step *step, const struct network *observed)
+{
+    const struct interface *link = network_find(observed, step->interface);
+
+    switch (step->op) {
+    case STEP_LINK_CREATE:
+        return link;
+    case STEP_LINK_DELETE:
+        return !link;
+    case STEP_LINK_SET:
+        return link && !(interface_changed_fields(step->to, link) & step->fields);
+    case STEP_ADDRESS_ADD:
+        return has_address(link, &step->address);
+    case STEP_ADDRESS_DELETE:
+        return !has_address(link, &step->address);
+    case STEP_ROUTE_ADD:
+        return has_route(link, &step->route);
+    case STEP_ROUTE_DELETE:
+        return !has_route(link, &step->route);
+    default:
+        return true;
+    }
+}
