@@ -20,6 +20,7 @@
 #include "daemon/files.h"
 #include "daemon/notify.h"
 #include "filter/filter.h"
+#include "manager/manager.h"
 #include "netdev/netdev.h"
 #include "reconcile/reconcile.h"
 #include "tap/tap.h"
@@ -27,6 +28,7 @@
 
 #define LOG_TRIM_INTERVAL 1. /* seconds */
 #define WARNING_KEPT 10.     /* seconds */
+#define MANAGERS_KEPT 2.     /* seconds */
 
 struct daemon {
     struct ev_loop *loop;
@@ -46,6 +48,8 @@ struct daemon {
     bool failed;
     char warning[1000]; /* of the host's packet filters; "" = none */
     double warning_until;
+    struct manager_list managers; /* other programs, and the interfaces that they hold */
+    double managers_until;
 };
 
 static const struct netdev_kind *const link_kinds[] = {&bridge_kind, NULL};
@@ -169,6 +173,20 @@ static const char *host_warning(void *context)
     return daemon->warning[0] ? daemon->warning : NULL;
 }
 
+/* Kept for the length of a command: it asks about every interface, and to look at all processes takes some milliseconds. */
+static bool manager_of(void *context, const struct interface *observed, struct manager_claim *ret_claim)
+{
+    struct daemon *daemon = context;
+    double now = ev_now(daemon->loop);
+
+    if (now >= daemon->managers_until) {
+        daemon->managers_until = now + MANAGERS_KEPT;
+        manager_clear(&daemon->managers);
+        manager_read("", getpid(), &daemon->managers);
+    }
+    return manager_find(&daemon->managers, observed->name, observed->index, ret_claim);
+}
+
 static void on_worker(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop, (void)events;
@@ -268,6 +286,8 @@ static void make_reconciler(struct daemon *daemon)
         .vm_apply = provide_vm_apply,
         .filter = daemon,
         .host_warning = host_warning,
+        .managers = daemon,
+        .manager_of = manager_of,
     };
     struct reconcile_files provider;
 
@@ -391,6 +411,7 @@ void daemon_free(struct daemon *daemon)
     tap_table_free(daemon->taps);
     netdev_free(daemon->netdev);
     files_free(daemon->files);
+    manager_clear(&daemon->managers);
     settings_clear(&daemon->settings);
     close_fdp(&daemon->lock);
     free(daemon->socket_path);

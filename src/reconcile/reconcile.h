@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/problem.h"
+#include "model/manager_claim.h"
 #include "model/plan.h"
 
 struct ev_loop;
@@ -23,6 +24,9 @@ struct reconcile_providers {
     void (*vm_apply)(void *vmm, const struct step *step, step_done done, void *context);
     void *filter;
     const char *(*host_warning)(void *filter); /* asked when it is to be shown; NULL, and gives NULL when there is none */
+    void *managers;
+    /* Does another program hold an interface of the host? NULL: nobody ever does. */
+    bool (*manager_of)(void *managers, const struct interface *observed, struct manager_claim *ret_claim);
 };
 
 /* The files, as WANTED. The applied copy lies in STATE_DIR. */
