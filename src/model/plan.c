@@ -123,6 +123,7 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     *ret_inverse = *step;
     ret_inverse->op = (enum step_op)inverse;
     ret_inverse->object = memory_string(step->object);
+    ret_inverse->inverse = !step->inverse;
     ret_inverse->wait = true;
     ret_inverse->chain = NULL;
     ret_inverse->text = text_starts(step->text, TAKE_BACK) ? memory_string(step->text + strlen(TAKE_BACK))

@@ -74,6 +74,11 @@ static int prepare(struct netdev_request *request, const struct step *step, stru
     case STEP_ROUTE_ADD:
     case STEP_ROUTE_DELETE:
         return netdev_route_write(request, step, err);
+    case STEP_REPLAY:
+        return netdev_replay_write(request, step, err);
+    case STEP_SYSCTL_SET:
+    case STEP_LINK_WAIT:
+        return 0; /* no message: the worker does it */
     default:
         return error_set(err, ENOTSUP, "%s: this step is not one for the kernel's links", step->interface);
     }

@@ -57,7 +57,11 @@ void netdev_free(struct netdev *netdev);
  * makes itself is seen when duplicate address detection is through with it. */
 const struct network *netdev_observed(const struct netdev *netdev);
 
-/* Takes one STEP_LINK_*, STEP_ADDRESS_* or STEP_ROUTE_*.
+/* Takes one of the steps of the host's network (up to STEP_NETWORK_LAST).
+ *
+ * Said twice, a step does no harm: what is to be added may be there, what is to be deleted may have gone. A step that takes another
+ * one back (step->inverse) finds it no failure either when its link has gone, or, to be made anew, never went: after a crash nobody
+ * knows how far a plan came.
  *
  * A LINK_SET that brings a link up does so last, when it has joined its bridge and its port options, VLANs and rates are set: it
  * hears and says nothing in a VLAN that is not its own. FIELD_PORT_VLANS with vlans NULL (what is observed where the bridge does not filter) gives the port what a new one has: VLAN 1, untagged.

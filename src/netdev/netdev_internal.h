@@ -124,12 +124,12 @@ struct netdev_message {
     struct nlmsghdr *header; /* owned */
     enum netdev_when when;
     int fine;                /* an errno that means: it is so already; 0 = none */
-    bool gone_is_fine;       /* no such link: what was to be deleted went with it */
+    bool gone_is_fine;       /* no such link, or no such thing on it: what was to be deleted has gone */
     /* Places that take the index of a link; it is looked up on the worker, right before sending. */
     struct {
         size_t offset;
         char name[INTERFACE_NAME_SIZE];
-    } indices[2];
+    } indices[4];
     size_t index_count;
     char what[160];          /* "add as port of br9" */
 };
@@ -174,6 +174,15 @@ int netdev_address_write(struct netdev_request *request, const struct step *step
 int netdev_route_write(struct netdev_request *request, const struct step *step, struct error *err);
 /* Is the route that could not be added because there is one already the one that was wanted? */
 bool netdev_route_is_there(const struct network *observed, const struct step *step, struct error *err);
+
+/* -- netdev_replay.c, netdev_sysctl.c, netdev_wait.c: steps that are no link, address or route as struct interface has them ----- */
+
+/* STEP_REPLAY: the message as it is, with its indices to be looked up. */
+int netdev_replay_write(struct netdev_request *request, const struct step *step, struct error *err);
+/* STEP_SYSCTL_SET, on the worker; gives an errno, 0 = done. */
+int netdev_sysctl_set(const struct step *step, struct error *err);
+/* STEP_LINK_WAIT, on the worker. */
+void netdev_wait(struct netdev *netdev, const struct step *step);
 
 /* -- netdev_cure.c: what to do about an error; NULL when nothing helpful is known ----------------------------------------- */
 

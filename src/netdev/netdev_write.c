@@ -126,6 +126,19 @@ static void tell(struct netdev_request *request, const struct netdev_message *me
         error_set(&request->error, code, "%s; %s", request->error.text, cure);
 }
 
+/* What is to be added is there; what is to be deleted has gone, or its link has; what is to be taken back went with its link. */
+static bool is_fine(const struct netdev_request *request, const struct netdev_message *message, int code, const char *missing)
+{
+    if (code == message->fine)
+        return true;
+    if (message->gone_is_fine && (code == ENODEV || code == ENOENT || code == ESRCH || code == EADDRNOTAVAIL))
+        return true;
+    if (!request->step->inverse)
+        return false;
+    return (code == ENODEV && text_equal(missing, request->step->interface))
+           || (code == EEXIST && request->step->op == STEP_LINK_CREATE);
+}
+
 /* Gives the errno of one message, 0 when what it asks for is so. */
 static int send_one(struct netdev_request *request, struct netdev_message *message, struct error *err)
 {
@@ -138,8 +151,7 @@ static int send_one(struct netdev_request *request, struct netdev_message *messa
         crash_point(point);
         code = exchange(request->netdev, message, words, sizeof(words));
     }
-    /* What is to be deleted, from a link that has gone: it went with it. */
-    if (code == message->fine || (code == ENODEV && message->gone_is_fine))
+    if (is_fine(request, message, code, missing))
         code = 0;
     if (code && err)
         tell(request, message, code, words, missing);
@@ -186,6 +198,16 @@ static void send_all(struct netdev_request *request)
     }
 }
 
+static void take(struct netdev_request *request)
+{
+    if (request->step->op == STEP_SYSCTL_SET)
+        netdev_sysctl_set(request->step, &request->error);
+    else if (request->step->op == STEP_LINK_WAIT)
+        netdev_wait(request->netdev, request->step);
+    else
+        send_all(request);
+}
+
 /* The chain belongs to the worker alone while its steps are on the way: they are taken one after the other. */
 static void run(struct job *job)
 {
@@ -195,7 +217,7 @@ static void run(struct job *job)
     if (chain && *chain && !request->error.code)
         error_set(&request->error, ECANCELED, "%s: a step before it failed", request->step->interface);
     if (!request->error.code)
-        send_all(request);
+        take(request);
     if (chain && request->error.code)
         *chain = 1;
 }
