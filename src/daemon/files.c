@@ -13,15 +13,27 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/worker.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_FILE "boot_id" /* inside applied/, so that both change in one rename */
 #define FILE_LIMIT (1 << 20)
 
+/* A copy that is being written on a thread of its own, because a thousand new files take longer than their plan. */
+struct copy {
+    struct job job;
+    char *fresh, *applied; /* directories */
+    struct config_files files;
+    bool same; /* as the one that is there */
+    struct error error;
+};
+
 struct files {
     const char *state_directory;
     const struct settings *settings;
-    struct config_files read; /* what was read last: what commit_applied makes the applied copy */
+    struct config_files read; /* what was read last: what begin_applied copies */
+    struct copy copy;
+    struct worker *writer; /* of the copy; afterwards, it removes the old one */
 };
 
 struct files *files_new(const char *state_directory, const struct settings *settings)
@@ -30,6 +42,8 @@ struct files *files_new(const char *state_directory, const struct settings *sett
 
     files->state_directory = state_directory;
     files->settings = settings;
+    files->copy.fresh = memory_format("%s/applied.new", state_directory);
+    files->copy.applied = memory_format("%s/applied", state_directory);
     return files;
 }
 
@@ -37,7 +51,11 @@ void files_free(struct files *files)
 {
     if (!files)
         return;
+    worker_free(files->writer);
     config_files_clear(&files->read);
+    config_files_clear(&files->copy.files);
+    free(files->copy.fresh);
+    free(files->copy.applied);
     free(files);
 }
 
@@ -58,15 +76,10 @@ static void files_read_network(void *context, struct network *ret_network, struc
     config_network(&files->read, false, ret_network, problems);
 }
 
-static char *applied_path(const struct files *files, const char *name)
-{
-    return memory_format("%s/%s", files->state_directory, name);
-}
-
 /* Was the applied copy made in this boot? */
-static bool applied_is_current(const struct files *files)
+static bool applied_is_current(const char *applied)
 {
-    CLEANUP(freep) char *path = applied_path(files, "applied/" BOOT_ID_FILE);
+    CLEANUP(freep) char *path = memory_format("%s/" BOOT_ID_FILE, applied);
     CLEANUP(freep) char *then = NULL;
     CLEANUP(freep) char *now = NULL;
 
@@ -74,12 +87,11 @@ static bool applied_is_current(const struct files *files)
            && text_equal(then, now);
 }
 
-static void read_applied(const struct files *files, struct config_files *ret_files)
+static void read_applied(const char *applied, struct config_files *ret_files)
 {
-    CLEANUP(freep) char *path = applied_path(files, "applied");
     struct problems ignored = {0}; /* a missing directory: nothing was applied yet */
 
-    config_files_read(path, ret_files, &ignored);
+    config_files_read(applied, ret_files, &ignored);
     problems_clear(&ignored);
 }
 
@@ -104,7 +116,7 @@ static void replace_wrong_files(struct files *files, const struct problems *prob
 {
     struct config_files applied = {0}, mended = {0};
 
-    read_applied(files, &applied);
+    read_applied(files->copy.applied, &applied);
     for (size_t i = 0; i < files->read.count; i++) {
         const struct config_file *file = &files->read.items[i];
         const struct config_file *copy = is_wrong(file, problems) ? find_file(&applied, file->name) : NULL;
@@ -122,9 +134,9 @@ static void files_read_start(void *context, struct network *ret_network, struct 
 {
     struct files *files = context;
 
-    if (applied_is_current(files)) {
+    if (applied_is_current(files->copy.applied)) {
         config_files_clear(&files->read);
-        read_applied(files, &files->read);
+        read_applied(files->copy.applied, &files->read);
         config_network(&files->read, false, ret_network, problems);
         return;
     }
@@ -141,68 +153,144 @@ static void files_read_start(void *context, struct network *ret_network, struct 
 
 /* -- the applied copy --------------------------------------------------------------------------------------------------------------- */
 
-static int write_into(const char *directory, const char *name, const char *text, size_t size, struct error *err)
+static int write_all(int fd, const char *text, size_t size)
 {
-    CLEANUP(freep) char *path = memory_format("%s/%s", directory, name);
+    for (size_t written = 0; written < size;) {
+        ssize_t result = write(fd, text + written, size - written);
 
-    return file_write(path, text, size, 0600, false, err);
-}
-
-/* All files of the copy at once: a thousand fsync() take half a second. */
-static int sync_directory(const char *directory, struct error *err)
-{
-    CLEANUP(close_fdp) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0 || syncfs(fd) < 0)
-        return error_errno(err, errno, "%s: write it to the disk", directory);
+        if (result < 0 && errno != EINTR)
+            return -errno;
+        written += result > 0 ? (size_t)result : 0;
+    }
     return 0;
 }
 
-static int write_copy(const struct files *files, const char *directory, struct error *err)
+/* Into a directory that nobody looks into before it is complete: without the care of file_write(). */
+static int write_into(int directory, const char *name, const char *text, size_t size, struct error *err)
+{
+    CLEANUP(close_fdp) int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int result = fd < 0 ? -errno : write_all(fd, text, size);
+
+    return result < 0 ? error_errno(err, -result, "cannot copy %s", name) : 0;
+}
+
+static int write_files(const struct config_files *files, int directory, struct error *err)
 {
     CLEANUP(freep) char *boot_id = NULL;
-    int result = file_remove(directory, err);
+    int result = file_read(AT_FDCWD, BOOT_ID_PATH, 256, &boot_id, NULL, err);
 
     if (result == 0)
-        result = file_make_directory(directory, 0700, err);
-    for (size_t i = 0; result == 0 && i < files->read.count; i++)
-        if (files->read.items[i].text)
-            result = write_into(directory, files->read.items[i].name, files->read.items[i].text, files->read.items[i].size, err);
-    if (result == 0)
-        result = file_read(AT_FDCWD, BOOT_ID_PATH, 256, &boot_id, NULL, err);
-    if (result == 0)
         result = write_into(directory, BOOT_ID_FILE, boot_id, strlen(boot_id), err);
-    return result == 0 ? sync_directory(directory, err) : result;
+    for (size_t i = 0; result == 0 && i < files->count; i++)
+        if (files->items[i].text)
+            result = write_into(directory, files->items[i].name, files->items[i].text, files->items[i].size, err);
+    return result;
+}
+
+/* All files reach the disk at once: a thousand fsync() take half a second. */
+static int write_copy(const struct copy *copy, struct error *err)
+{
+    CLEANUP(close_fdp) int directory = -1;
+    int result = file_remove(copy->fresh, err);
+
+    if (result == 0)
+        result = file_make_directory(copy->fresh, 0700, err);
+    if (result < 0)
+        return result;
+    directory = open(copy->fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return error_errno(err, errno, "cannot open %s", copy->fresh);
+    result = write_files(&copy->files, directory, err);
+    if (result == 0 && syncfs(directory) < 0)
+        return error_errno(err, errno, "cannot write %s to the disk", copy->fresh);
+    return result;
+}
+
+static void run_copy(struct job *job)
+{
+    struct copy *copy = (struct copy *)job;
+    struct config_files before = {0};
+
+    read_applied(copy->applied, &before);
+    copy->same = applied_is_current(copy->applied) && config_files_same(&before, &copy->files);
+    config_files_clear(&before);
+    if (!copy->same)
+        write_copy(copy, &copy->error);
+}
+
+static void run_removal(struct job *job)
+{
+    file_remove(((struct copy *)job)->fresh, NULL); /* what is left of it goes before the next copy is written */
+}
+
+static void job_done(struct job *job)
+{
+    (void)job;
+}
+
+static void wait_for_writer(struct files *files)
+{
+    worker_free(files->writer);
+    files->writer = NULL;
+}
+
+static void run_beside(struct files *files, void (*run)(struct job *job))
+{
+    files->copy.job = (struct job){.run = run, .done = job_done};
+    if (worker_new(&files->writer, NULL) == 0)
+        worker_submit(files->writer, &files->copy.job);
+    else
+        run(&files->copy.job);
+}
+
+static void files_drop_applied(void *context)
+{
+    struct files *files = context;
+
+    wait_for_writer(files);
+    config_files_clear(&files->copy.files);
+    if (!files->copy.same)
+        run_beside(files, run_removal);
+}
+
+static void files_begin_applied(void *context)
+{
+    struct files *files = context;
+
+    wait_for_writer(files);
+    files->copy.files = files->read;
+    files->read = (struct config_files){0};
+    files->copy.error = (struct error){0};
+    run_beside(files, run_copy);
 }
 
 /* The new copy takes the old one's place in one system call: a power cut leaves one or the other. */
-static int exchange(const struct files *files, const char *fresh, const char *applied, struct error *err)
+static int exchange(const struct files *files, struct error *err)
 {
-    int result;
+    CLEANUP(close_fdp) int directory = open(files->state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct copy *copy = &files->copy;
 
-    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, applied, RENAME_EXCHANGE) < 0
-        && (errno != ENOENT || rename(fresh, applied) < 0))
-        return error_errno(err, errno, "%s: put the applied files in place", applied);
-    result = sync_directory(files->state_directory, err);
-    return result == 0 ? file_remove(fresh, err) : result;
+    if (renameat2(AT_FDCWD, copy->fresh, AT_FDCWD, copy->applied, RENAME_EXCHANGE) < 0
+        && (errno != ENOENT || rename(copy->fresh, copy->applied) < 0))
+        return error_errno(err, errno, "%s: put the applied files in place", copy->applied);
+    if (directory < 0 || fsync(directory) < 0)
+        return error_errno(err, errno, "%s: write it to the disk", files->state_directory);
+    return 0;
 }
 
 static int files_commit_applied(void *context, struct error *err)
 {
     struct files *files = context;
-    CLEANUP(freep) char *fresh = applied_path(files, "applied.new");
-    CLEANUP(freep) char *applied = applied_path(files, "applied");
-    struct config_files before = {0};
-    bool same;
+    struct copy *copy = &files->copy;
     int result;
 
-    read_applied(files, &before);
-    same = applied_is_current(files) && config_files_same(&before, &files->read);
-    config_files_clear(&before);
-    if (same)
-        return 0;
-    result = write_copy(files, fresh, err);
-    return result < 0 ? result : exchange(files, fresh, applied, err);
+    wait_for_writer(files); /* as a rule the copy is written by now */
+    if (copy->error.code)
+        result = error_set(err, copy->error.code, "%s", copy->error.text);
+    else
+        result = copy->same ? 0 : exchange(files, err);
+    files_drop_applied(files);
+    return result;
 }
 
 /* -- VM files ----------------------------------------------------------------------------------------------------------------------- */
@@ -267,7 +355,9 @@ void files_provide(struct files *files, struct reconcile_files *ret_provider)
         .context = files,
         .read_network = files_read_network,
         .read_start = files_read_start,
+        .begin_applied = files_begin_applied,
         .commit_applied = files_commit_applied,
+        .drop_applied = files_drop_applied,
         .read_vms = files_read_vms,
         .write_vm = files_write_vm,
         .remove_vm = files_remove_vm,

@@ -235,6 +235,7 @@ static void apply_ended(void *context, int result, const struct error *err, cons
             result = verify(reconciler, &failure);
         err = result ? &failure : NULL;
     } else {
+        reconciler->files.drop_applied(reconciler->files.context);
         error_set(&failure, -result, "%s; what was done before it was taken back", err->text);
         err = &failure;
     }
@@ -257,6 +258,7 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
         queue_finish(reconciler, &reconciler->queue, -EINVAL, &err, NULL);
         return;
     }
+    reconciler->files.begin_applied(reconciler->files.context);
     network_diff(&request->wanted, &reconciler->wanted, host_observed(reconciler), true, &plan, &request->problems);
     run_plan(reconciler, &plan, apply_ended, reconciler);
 }
@@ -286,7 +288,10 @@ static void start_ended(void *context, int result, const struct error *err, cons
 {
     struct reconciler *reconciler = context;
     bool starts_vms = reconciler->queue.running->autostart;
+    struct error failure = {0};
 
+    if (reconciler->files.commit_applied(reconciler->files.context, &failure) < 0)
+        log_warning("start: %s", failure.text);
     reconciler->adopted = true;
     if (starts_vms)
         autostart(reconciler);
@@ -298,12 +303,10 @@ static void start_begin(struct reconciler *reconciler, struct request *request)
 {
     struct plan plan = {.name = memory_string("start")};
     struct network wanted = {0}, previous = {0};
-    struct error err = {0};
 
     reconciler->files.read_start(reconciler->files.context, &reconciler->wanted, &request->problems);
     replace_definitions(reconciler, &request->problems);
-    if (reconciler->files.commit_applied(reconciler->files.context, &err) < 0)
-        log_warning("start: %s", err.text);
+    reconciler->files.begin_applied(reconciler->files.context);
     machine_adopt_all(reconciler);
     host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, false, &wanted);

@@ -36,8 +36,11 @@ struct reconcile_files {
     void (*read_network)(void *context, struct network *ret_network, struct problems *problems);
     /* What start-up wants: the applied copy within one boot; on a new boot or a first start the files, and for a wrong one its copy. */
     void (*read_start)(void *context, struct network *ret_network, struct problems *problems);
-    /* What read_network, or read_start, gave last is now the applied copy. */
-    int (*commit_applied)(void *context, struct error *err);
+    /* What read_network, or read_start, gave last is about to be applied: its copy is written meanwhile, beside the loop. Each is
+     * followed by one of the next two. */
+    void (*begin_applied)(void *context);
+    int (*commit_applied)(void *context, struct error *err); /* it is the applied copy from now on; waits for what isn't written yet */
+    void (*drop_applied)(void *context);                     /* it was not applied */
     /* The VM files; the caller frees each and the array. */
     size_t (*read_vms)(void *context, struct vm ***ret_vms, struct problems *problems);
     int (*write_vm)(void *context, const char *name, const char *text, struct error *err);

@@ -35,6 +35,7 @@ static struct {
     struct text log;    /* what providers were asked, one a line */
     const char *fail;   /* a step whose line has this fails */
     unsigned commits, answers;
+    bool copying;       /* begun, and neither committed nor dropped */
     int result;         /* of the request that ended last */
     struct error error;
 } host;
@@ -183,11 +184,27 @@ static void read_network(void *context, struct network *ret_network, struct prob
     network_copy(&host.files, ret_network);
 }
 
+static void begin_applied(void *context)
+{
+    (void)context;
+    assert_false(host.copying);
+    host.copying = true;
+}
+
 static int commit_applied(void *context, struct error *err)
 {
     (void)context, (void)err;
+    assert_true(host.copying);
+    host.copying = false;
     host.commits++;
     return 0;
+}
+
+static void drop_applied(void *context)
+{
+    (void)context;
+    assert_true(host.copying);
+    host.copying = false;
 }
 
 static size_t read_vms(void *context, struct vm ***ret_vms, struct problems *problems)
@@ -268,8 +285,8 @@ static int set_up(void **state)
     struct reconcile_providers providers = {.network_observed = network_observed, .network_apply = network_apply,
                                             .tap_apply = tap_apply, .vm_observed = vm_observed, .vm_list = vm_list,
                                             .vm_apply = vm_apply};
-    struct reconcile_files files = {.read_network = read_network, .read_start = read_network, .commit_applied = commit_applied,
-                                    .read_vms = read_vms, .write_nic = write_nic};
+    struct reconcile_files files = {.read_network = read_network, .read_start = read_network, .begin_applied = begin_applied,
+                                    .commit_applied = commit_applied, .drop_applied = drop_applied, .read_vms = read_vms, .write_nic = write_nic};
 
     (void)state;
     memset(&host, 0, sizeof(host));
@@ -348,6 +365,7 @@ static void a_failed_step_takes_back_those_before_it(void **state)
     assert_non_null(strstr(host.error.text, "taken back"));
     expect_log("link-create br5\nlink-create br6\nlink-set eth0 FAILS\nlink-delete br6\nlink-delete br5\n");
     assert_int_equal(host.commits, commits);
+    assert_false(host.copying);
     assert_null(network_find(&host.kernel, "br5"));
 }
 
