@@ -37,22 +37,23 @@ static bool deletes(uint16_t type)
     return type % 4 == 1;
 }
 
-int netdev_replay_write(struct netdev_request *request, const struct step *step, struct error *err)
+static int add(struct netdev_request *request, const struct replay *replay, struct error *err)
 {
-    const struct replay *replay = step->replay;
     const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)replay->message;
+    const char *interface = request->step->interface;
     struct netdev_message *message;
 
     if (replay->size < sizeof(*header) || header->nlmsg_len != replay->size)
-        return error_set(err, EINVAL, "%s: a message of %zu bytes is none", step->interface, replay->size);
+        return error_set(err, EINVAL, "%s: a message of %zu bytes is none", interface, replay->size);
     for (size_t i = 0; i < replay->index_count; i++)
-        if (replay->size < sizeof(uint32_t) || replay->indices[i].offset > replay->size - sizeof(uint32_t))
-            return error_set(err, EINVAL, "%s: a message with an index outside itself", step->interface);
+        if (replay->indices[i].offset > replay->size - sizeof(uint32_t))
+            return error_set(err, EINVAL, "%s: a message with an index outside itself", interface);
     message = APPEND(request->messages, request->count);
     message->header = memory_copy(replay->message, replay->size);
     message->header->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+    message->when = replay->when_busy ? NETDEV_WHEN_BUSY : NETDEV_ALWAYS;
     message->fine = replay->fine;
-    message->gone_is_fine = deletes(header->nlmsg_type);
+    message->gone_is_fine = replay->gone_is_fine || deletes(header->nlmsg_type);
     for (size_t i = 0; i < replay->index_count; i++) {
         message->indices[i].offset = replay->indices[i].offset;
         text_copy(message->indices[i].name, INTERFACE_NAME_SIZE, replay->indices[i].name);
@@ -60,4 +61,13 @@ int netdev_replay_write(struct netdev_request *request, const struct step *step,
     message->index_count = replay->index_count;
     text_copy(message->what, sizeof(message->what), what_it_does(header->nlmsg_type));
     return 0;
+}
+
+int netdev_replay_write(struct netdev_request *request, const struct step *step, struct error *err)
+{
+    int code = 0;
+
+    for (const struct replay *replay = step->replay; code == 0 && replay; replay = replay->next)
+        code = add(request, replay, err);
+    return code;
 }

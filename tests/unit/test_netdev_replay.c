@@ -6,8 +6,9 @@
 
 static struct step sysctl_step(const char *interface, const char *name, int32_t value)
 {
-    struct step step = {.op = STEP_SYSCTL_SET, .sysctl = {.name = name, .value = value}};
+    struct step step = {.op = STEP_SYSCTL_SET, .sysctl.value = value};
 
+    text_copy(step.sysctl.name, sizeof(step.sysctl.name), name);
     text_copy(step.interface, sizeof(step.interface), interface);
     return step;
 }
