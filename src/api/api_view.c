@@ -73,7 +73,7 @@ static void add_plug(json_t *json, const char *link, const struct plugs *plugs)
 static json_t *view_interface(struct api *api, const struct interface *interface, bool observed, const struct plugs *plugs)
 {
     json_t *json = interface_to_json(interface);
-    char reason[300] = "";
+    char reason[1000] = "";
 
     reconcile_interface_reason(api->reconciler, interface, reason, sizeof(reason));
     if (!observed) { /* whoever makes it, it will be trestle's */

@@ -250,6 +250,7 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
     struct error err = {0};
 
     reconciler->files.read_network(reconciler->files.context, &request->wanted, &request->problems);
+    reason_remember_files(reconciler, &request->problems);
     replace_definitions(reconciler, &request->problems);
     if (request->problems.errors) {
         error_set(&err, EINVAL, "%zu %s in the files: nothing was applied", request->problems.errors,
@@ -260,6 +261,7 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
     }
     reconciler->files.begin_applied(reconciler->files.context);
     network_diff(&request->wanted, &reconciler->wanted, host_observed(reconciler), true, &plan, &request->problems);
+    claim_warn(reconciler, &request->wanted, &request->problems);
     run_plan(reconciler, &plan, apply_ended, reconciler);
 }
 
@@ -305,6 +307,8 @@ static void start_begin(struct reconciler *reconciler, struct request *request)
     struct network wanted = {0}, previous = {0};
 
     reconciler->files.read_start(reconciler->files.context, &reconciler->wanted, &request->problems);
+    reason_remember_files(reconciler, &request->problems);
+    claim_warn(reconciler, &reconciler->wanted, &request->problems);
     replace_definitions(reconciler, &request->problems);
     reconciler->files.begin_applied(reconciler->files.context);
     machine_adopt_all(reconciler);

@@ -1,8 +1,6 @@
 /* The reconciler's object, and what it tells about the host's network. */
 #include "reconcile/reconcile.h"
 
-#include <linux/if.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -37,13 +35,9 @@ void reconcile_free(struct reconciler *reconciler)
     queue_clear(&reconciler->queue, reconciler);
     network_clear(&reconciler->wanted);
     text_clear(&reconciler->troubles);
+    problems_clear(&reconciler->file_errors);
     free(reconciler->repairs);
     free(reconciler);
-}
-
-static const char *link_state(const struct interface *observed)
-{
-    return !observed->up ? "down" : observed->carrier ? "up" : "no carrier";
 }
 
 static void tell_interface(struct reconciler *reconciler, const char *name)
@@ -53,9 +47,9 @@ static void tell_interface(struct reconciler *reconciler, const char *name)
     if (!interface)
         event_emit(reconciler, "interface", name, "gone");
     else if (interface->master[0])
-        event_emit(reconciler, "interface", name, "%s, port of %s", link_state(interface), interface->master);
+        event_emit(reconciler, "interface", name, "%s, port of %s", reason_link_state(interface), interface->master);
     else
-        event_emit(reconciler, "interface", name, "%s", link_state(interface));
+        event_emit(reconciler, "interface", name, "%s", reason_link_state(interface));
 }
 
 void reconcile_network_changed(struct reconciler *reconciler, const char *name, bool tell)
@@ -94,30 +88,17 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     struct network files = {0}, with_taps = {0};
 
     reconciler->files.read_network(reconciler->files.context, &files, problems);
+    reason_remember_files(reconciler, problems);
     host_plan_lost_taps(reconciler, ret_plan);
     host_wanted(reconciler, false, &with_taps);
     for (size_t i = 0; i < with_taps.count; i++)
         if (!with_taps.items[i]->file && !network_find(&files, with_taps.items[i]->name))
             network_insert(&files, interface_copy(with_taps.items[i]));
     network_diff(&files, &reconciler->wanted, host_observed(reconciler), true, ret_plan, problems);
+    claim_warn(reconciler, &files, problems);
     plan_machines(reconciler, ret_plan);
     network_clear(&files);
     network_clear(&with_taps);
-}
-
-void reconcile_interface_reason(struct reconciler *reconciler, const struct interface *interface, char *text, size_t size)
-{
-    const struct interface *wanted = network_find(&reconciler->wanted, interface->name);
-    const struct interface *observed = network_find(host_observed(reconciler), interface->name);
-
-    if (!observed)
-        snprintf(text, size, "no such interface");
-    else if (wanted && wanted->master[0] && !text_equal(wanted->master, observed->master))
-        snprintf(text, size, "waits for %s", wanted->master);
-    else if (wanted && !wanted->onboot)
-        snprintf(text, size, "%s (ONBOOT=no)", link_state(observed));
-    else
-        snprintf(text, size, "%s", link_state(observed));
 }
 
 bool reconcile_repairs(const struct reconciler *reconciler)

@@ -94,6 +94,7 @@ struct reconciler {
     bool adopted;          /* start-up is through: repair may act */
     struct queue queue;
     struct text troubles;
+    struct problems file_errors; /* found when the files were last read */
     ev_timer pass_timer;   /* a repair pass is due */
     struct repair_memory {
         char name[INTERFACE_NAME_SIZE];
@@ -108,6 +109,16 @@ struct reconciler {
 /* event.c */
 void event_emit(struct reconciler *reconciler, const char *type, const char *object, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* reason.c */
+const char *reason_link_state(const struct interface *observed); /* "up", "down", "no carrier" */
+void reason_remember_files(struct reconciler *reconciler, const struct problems *problems); /* what reading the files found */
+
+/* claim.c */
+/* Does another program hold this interface of the host, which trestle has not made? */
+bool claim_of(const struct reconciler *reconciler, const struct interface *observed, struct manager_claim *ret_claim);
+/* Warns of all such that a file names. */
+void claim_warn(const struct reconciler *reconciler, const struct network *wanted, struct problems *problems);
 
 /* host.c */
 const struct network *host_observed(const struct reconciler *reconciler);
