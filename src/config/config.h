@@ -38,6 +38,10 @@ bool config_files_same(const struct config_files *a, const struct config_files *
  * become warnings. */
 void config_network(const struct config_files *files, bool lone, struct network *ret_network, struct problems *problems);
 
+/* The ifcfg file that a person means by `word`, in the order of the classic scripts: ifcfg-WORD; a file of that name or path; NAME=WORD
+ * (also "Auto WORD", "System WORD"); HWADDR= that is `mac`, the one of the interface WORD (NULL = there is none); DEVICE=WORD. NULL: none. */
+const struct config_file *config_find(const struct config_files *files, const char *word, const uint8_t mac[6]);
+
 /* One VM file; NULL on errors. The VM's name is the file's name without ".vm". */
 struct vm *config_vm(const char *path, const char *text, struct problems *problems);
 
