@@ -19,10 +19,11 @@
 #define BOOT_ID_FILE "boot_id" /* inside applied/, so that both change in one rename */
 #define FILE_LIMIT (1 << 20)
 
-/* A copy that is being written on a thread of its own, because a thousand new files take longer than their plan. */
+/* A copy that is being written on a thread of its own, because a thousand new files take longer than their plan. It is written over the
+ * one before the last, which lies where the new one will: file systems are slow to make files where many were removed a moment ago. */
 struct copy {
     struct job job;
-    char *fresh, *applied; /* directories */
+    char *fresh, *applied; /* directories, exchanged in the end */
     struct config_files files;
     bool same; /* as the one that is there */
     struct error error;
@@ -33,7 +34,7 @@ struct files {
     const struct settings *settings;
     struct config_files read; /* what was read last: what begin_applied copies */
     struct copy copy;
-    struct worker *writer; /* of the copy; afterwards, it removes the old one */
+    struct worker *writer; /* of the copy, while there is one under way; else NULL */
 };
 
 struct files *files_new(const char *state_directory, const struct settings *settings)
@@ -165,12 +166,26 @@ static int write_all(int fd, const char *text, size_t size)
     return 0;
 }
 
-/* Into a directory that nobody looks into before it is complete: without the care of file_write(). */
+static bool holds(int directory, const char *name, const char *text, size_t size)
+{
+    CLEANUP(freep) char *there = NULL;
+    size_t length = 0;
+
+    return file_read(directory, name, FILE_LIMIT, &there, &length, NULL) == 0 && length == size && memcmp(there, text, size) == 0;
+}
+
+/* Into a directory that nobody reads before it is complete: without the care of file_write(). */
 static int write_into(int directory, const char *name, const char *text, size_t size, struct error *err)
 {
-    CLEANUP(close_fdp) int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int result = fd < 0 ? -errno : write_all(fd, text, size);
+    CLEANUP(close_fdp) int fd = -1;
+    int result;
 
+    if (holds(directory, name, text, size))
+        return 0;
+    fd = openat(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    result = fd < 0 ? -errno : write_all(fd, text, size);
+    if (result == 0 && ftruncate(fd, (off_t)size) < 0)
+        result = -errno;
     return result < 0 ? error_errno(err, -result, "cannot copy %s", name) : 0;
 }
 
@@ -187,20 +202,34 @@ static int write_files(const struct config_files *files, int directory, struct e
     return result;
 }
 
+/* What the copy before the last had, and this one has not. */
+static int remove_others(const struct config_files *files, const char *path, int directory, struct error *err)
+{
+    char **names = NULL;
+    size_t count = 0;
+    int result = file_list(path, &names, &count, err);
+
+    for (size_t i = 0; i < count; i++)
+        if (!text_equal(names[i], BOOT_ID_FILE) && !find_file(files, names[i]) && unlinkat(directory, names[i], 0) < 0 && result == 0)
+            result = error_errno(err, errno, "cannot remove %s/%s", path, names[i]);
+    file_list_free(names, count);
+    return result;
+}
+
 /* All files reach the disk at once: a thousand fsync() take half a second. */
 static int write_copy(const struct copy *copy, struct error *err)
 {
     CLEANUP(close_fdp) int directory = -1;
-    int result = file_remove(copy->fresh, err);
+    int result = file_make_directory(copy->fresh, 0700, err);
 
-    if (result == 0)
-        result = file_make_directory(copy->fresh, 0700, err);
     if (result < 0)
         return result;
-    directory = open(copy->fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    directory = open(copy->fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0)
         return error_errno(err, errno, "cannot open %s", copy->fresh);
-    result = write_files(&copy->files, directory, err);
+    result = remove_others(&copy->files, copy->fresh, directory, err);
+    if (result == 0)
+        result = write_files(&copy->files, directory, err);
     if (result == 0 && syncfs(directory) < 0)
         return error_errno(err, errno, "cannot write %s to the disk", copy->fresh);
     return result;
@@ -214,13 +243,8 @@ static void run_copy(struct job *job)
     read_applied(copy->applied, &before);
     copy->same = applied_is_current(copy->applied) && config_files_same(&before, &copy->files);
     config_files_clear(&before);
-    if (!copy->same)
-        write_copy(copy, &copy->error);
-}
-
-static void run_removal(struct job *job)
-{
-    file_remove(((struct copy *)job)->fresh, NULL); /* what is left of it goes before the next copy is written */
+    if (!copy->same && write_copy(copy, &copy->error) < 0)
+        file_remove(copy->fresh, NULL); /* the next one begins without whatever was in the way */
 }
 
 static void job_done(struct job *job)
@@ -234,34 +258,28 @@ static void wait_for_writer(struct files *files)
     files->writer = NULL;
 }
 
-static void run_beside(struct files *files, void (*run)(struct job *job))
-{
-    files->copy.job = (struct job){.run = run, .done = job_done};
-    if (worker_new(&files->writer, NULL) == 0)
-        worker_submit(files->writer, &files->copy.job);
-    else
-        run(&files->copy.job);
-}
-
 static void files_drop_applied(void *context)
 {
     struct files *files = context;
 
     wait_for_writer(files);
     config_files_clear(&files->copy.files);
-    if (!files->copy.same)
-        run_beside(files, run_removal);
 }
 
 static void files_begin_applied(void *context)
 {
     struct files *files = context;
+    struct copy *copy = &files->copy;
 
-    wait_for_writer(files);
-    files->copy.files = files->read;
+    files_drop_applied(files);
+    copy->files = files->read;
     files->read = (struct config_files){0};
-    files->copy.error = (struct error){0};
-    run_beside(files, run_copy);
+    copy->error = (struct error){0};
+    copy->job = (struct job){.run = run_copy, .done = job_done};
+    if (worker_new(&files->writer, NULL) == 0)
+        worker_submit(files->writer, &copy->job);
+    else
+        run_copy(&copy->job);
 }
 
 /* The new copy takes the old one's place in one system call: a power cut leaves one or the other. */
@@ -284,7 +302,7 @@ static int files_commit_applied(void *context, struct error *err)
     struct copy *copy = &files->copy;
     int result;
 
-    wait_for_writer(files); /* as a rule the copy is written by now */
+    wait_for_writer(files); /* as a rule it is written by now */
     if (copy->error.code)
         result = error_set(err, copy->error.code, "%s", copy->error.text);
     else

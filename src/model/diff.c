@@ -24,6 +24,13 @@ struct diff {
     struct plan *plan;
     struct problems *problems;
     bool *skipped; /* by index in wanted: can't be brought about, and so can't what depends on it */
+    struct port *ports; /* all that are wanted, by their masters' names */
+    size_t port_count;
+};
+
+struct port {
+    const char *master;
+    size_t index; /* in wanted */
 };
 
 static size_t wanted_index(const struct diff *diff, const char *name)
@@ -40,6 +47,42 @@ static size_t wanted_index(const struct diff *diff, const char *name)
             high = middle;
     }
     return SIZE_MAX;
+}
+
+static int compare_ports(const void *a, const void *b)
+{
+    const struct port *one = a, *other = b;
+    int order = strcmp(one->master, other->master);
+
+    return order ? order : (one->index > other->index) - (one->index < other->index);
+}
+
+static void list_ports(struct diff *diff)
+{
+    diff->ports = memory_new((diff->wanted->count + 1) * sizeof(*diff->ports));
+    for (size_t i = 0; i < diff->wanted->count; i++)
+        if (diff->wanted->items[i]->master[0])
+            diff->ports[diff->port_count++] = (struct port){diff->wanted->items[i]->master, i};
+    qsort(diff->ports, diff->port_count, sizeof(*diff->ports), compare_ports);
+}
+
+/* Those of one master, in the order of their names. */
+static const struct port *ports_of(const struct diff *diff, const char *master, size_t *ret_count)
+{
+    size_t low = 0, high = diff->port_count, end;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (strcmp(diff->ports[middle].master, master) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (end = low; end < diff->port_count && text_equal(diff->ports[end].master, master); end++)
+        ;
+    *ret_count = end - low;
+    return &diff->ports[low];
 }
 
 static struct step *add_interface_step(struct diff *diff, enum step_op op, const char *name, const char *text)
@@ -334,11 +377,14 @@ static void check_all(struct diff *diff)
  * scripts' users expect the NIC's (their DHCP server knows it), so a bridge is made with its first NIC's. */
 static void choose_bridge_mac(const struct diff *diff, struct interface *bridge)
 {
-    for (size_t i = 0; !interface_has(bridge, FIELD_MAC) && i < diff->wanted->count; i++) {
-        const struct interface *port = diff->wanted->items[i];
+    size_t count;
+    const struct port *ports = ports_of(diff, bridge->name, &count);
+
+    for (size_t i = 0; !interface_has(bridge, FIELD_MAC) && i < count; i++) {
+        const struct interface *port = diff->wanted->items[ports[i].index];
         const struct interface *nic = network_find(diff->observed, port->name);
 
-        if (!nic || !text_equal(port->master, bridge->name) || port->kind == INTERFACE_TAP)
+        if (!nic || port->kind == INTERFACE_TAP)
             continue;
         memcpy(bridge->mac, interface_has(port, FIELD_MAC) ? port->mac : nic->mac, sizeof(bridge->mac));
         bridge->set |= FIELD_BIT(FIELD_MAC);
@@ -349,9 +395,11 @@ static void choose_bridge_mac(const struct diff *diff, struct interface *bridge)
  * new one comes up when its ports are in. */
 static bool comes_up_with_ports(const struct diff *diff, const struct interface *bridge)
 {
-    for (size_t i = 0; bridge->kind == INTERFACE_BRIDGE && i < diff->wanted->count; i++)
-        if (!diff->skipped[i] && text_equal(diff->wanted->items[i]->master, bridge->name)
-            && network_find(diff->observed, diff->wanted->items[i]->name))
+    size_t count;
+    const struct port *ports = ports_of(diff, bridge->name, &count);
+
+    for (size_t i = 0; bridge->kind == INTERFACE_BRIDGE && i < count; i++)
+        if (!diff->skipped[ports[i].index] && network_find(diff->observed, diff->wanted->items[ports[i].index]->name))
             return true;
     return false;
 }
@@ -503,9 +551,10 @@ static void plan_port_flushes(struct diff *diff)
 void network_diff(const struct network *wanted, const struct network *previous, const struct network *observed, bool adopt,
                   struct plan *plan, struct problems *problems)
 {
-    struct diff diff = {wanted, previous, observed, adopt, plan, problems, NULL};
+    struct diff diff = {wanted, previous, observed, adopt, plan, problems, NULL, NULL, 0};
 
     diff.skipped = memory_new(wanted->count + 1);
+    list_ports(&diff);
     check_all(&diff);
     plan_deletions(&diff);
     plan_links(&diff, true);
@@ -514,5 +563,6 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     plan_addresses(&diff);
     plan_routes(&diff);
     plan_port_flushes(&diff);
+    free(diff.ports);
     free(diff.skipped);
 }

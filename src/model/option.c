@@ -473,8 +473,28 @@ bool option_is_set(const struct option *option, const void *object)
 
 bool option_same(const struct option *option, const void *a, const void *b)
 {
-    CLEANUP(freep) char *a_text = option_format(option, a), *b_text = option_format(option, b);
-    return text_equal(a_text, b_text);
+    const void *one = place_of(option, a), *other = place_of(option, b);
+    switch (option->type) {
+    case OPTION_STRING:
+    case OPTION_VLANS:
+        return text_equal(*(char *const *)one, *(char *const *)other);
+    case OPTION_NAME:
+    case OPTION_UUID:
+        return text_equal(one, other);
+    case OPTION_RATE: /* without an average there is none, whatever else it has */
+        return rate_same(one, other) || (!((const struct rate *)one)->average && !((const struct rate *)other)->average);
+    case OPTION_BOOL:
+    case OPTION_NUMBER:
+    case OPTION_SIZE:
+    case OPTION_MAC:
+    case OPTION_CHOICE:
+        return memcmp(one, other, size_of(option)) == 0;
+    case OPTION_SPECIAL:
+    case OPTION_IGNORED:
+    case OPTION_LATER:
+        break;
+    }
+    return true;
 }
 
 void option_copy(const struct option *option, void *target, const void *source)

@@ -51,6 +51,7 @@ void netdev_free(struct netdev *netdev)
     netdev_write_close(netdev);
     netdev->cache.listener = NULL;
     netdev_cache_clear(&netdev->cache);
+    free(netdev->doubted);
     free(netdev);
 }
 

@@ -198,6 +198,8 @@ struct netdev {
     ev_timer again; /* a dump that could not be had, or was torn, is tried again */
     bool lost;      /* events were lost */
     size_t pending; /* requests on their way */
+    int *doubted;   /* links that were changed while they were down: no event tells */
+    size_t doubted_count;
 
     /* Touched by the worker thread alone, between open and close. */
     struct mnl_socket *writer;

@@ -224,20 +224,40 @@ static void run(struct job *job)
 
 /* -- back on the loop -------------------------------------------------------------------------------------------------------- */
 
-/* The kernel queues the event of a write before its ack, so all is there to be read. But for attributes of a link that is down
- * there is no event (netdev_state_change() tells only of links that are up): ask. */
+/* For attributes of a link that is down there is no event (netdev_state_change() tells only of links that are up): such links are
+ * asked for, once no request is on its way that may bring them up, or change more of them. */
+static void doubt_link(struct netdev *netdev, const char *name)
+{
+    const struct interface *link = network_find(&netdev->cache.network, name);
+
+    if (link && !link->up)
+        *APPEND(netdev->doubted, netdev->doubted_count) = link->index;
+}
+
+static void ask_for_doubted(struct netdev *netdev)
+{
+    for (size_t i = 0; i < netdev->doubted_count; i++) {
+        const struct interface *link = netdev_cache_find(&netdev->cache, netdev->doubted[i]);
+
+        if (link && !link->up)
+            netdev_dump_link(netdev->dump, &netdev->cache, link->index);
+    }
+    free(netdev->doubted);
+    netdev->doubted = NULL;
+    netdev->doubted_count = 0;
+}
+
+/* The kernel queues the event of a write before its ack, so all is there to be read. */
 static void observe(struct netdev_request *request)
 {
     struct netdev *netdev = request->netdev;
     const struct step *step = request->step;
-    const struct interface *link;
 
     netdev_events_drain(netdev);
-    if (step->op != STEP_LINK_CREATE && step->op != STEP_LINK_SET)
-        return;
-    link = network_find(&netdev->cache.network, step->interface);
-    if (link && !link->up)
-        netdev_dump_link(netdev->dump, &netdev->cache, link->index);
+    if (step->op == STEP_LINK_CREATE || step->op == STEP_LINK_SET)
+        doubt_link(netdev, step->interface);
+    if (netdev->pending == 0)
+        ask_for_doubted(netdev);
 }
 
 static void finished(struct job *job)
