@@ -1,4 +1,6 @@
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -178,6 +180,35 @@ static void warn_of_later_keys(struct reader *reader)
 
 /* BRIDGING_OPTS="path_cost=10 hairpin_mode=1" */
 
+/* sysfs takes numbers in hexadecimal too, and the kind of a VLAN's tag as its number alone. */
+static const char *plain_value(const struct option *row, const char *value, char buffer[24])
+{
+    char *end;
+    if (row->type != OPTION_NUMBER && row->type != OPTION_CHOICE)
+        return value;
+    if (strncasecmp(value, "0x", 2) == 0 && isxdigit((unsigned char)value[2])) {
+        unsigned long long number = strtoull(value, &end, 16);
+        if (!*end) {
+            snprintf(buffer, 24, "%llu", number);
+            value = buffer;
+        }
+    }
+    if (strcmp(row->key, "vlan_protocol") == 0)
+        return strcmp(value, "33024") == 0 ? "802.1Q" : strcmp(value, "34984") == 0 ? "802.1ad" : value;
+    return value;
+}
+
+/* Frames of these groups are never forwarded (BR_GROUPFWD_RESTRICTED, BR_GROUPFWD_MACPAUSE). */
+static void check_group_forward_mask(struct reader *reader, const struct lexer_entry *entry)
+{
+    uint32_t mask = reader->bridge ? reader->interface->bridge.group_forward_mask : reader->interface->port.group_forward_mask;
+    uint32_t never = reader->bridge ? 7 : 2;
+    if (mask & never)
+        complain(&reader->complaints, false, entry->value_line, entry->value_column,
+                 "BRIDGING_OPTS: group_fwd_mask wants none of the bits of %u: those frames are never forwarded by a %s", never,
+                 reader->bridge ? "bridge" : "port");
+}
+
 static void read_word(struct reader *reader, const struct lexer_entry *entry, char *word)
 {
     const char *part = reader->bridge ? "bridge" : "port";
@@ -189,6 +220,7 @@ static void read_word(struct reader *reader, const struct lexer_entry *entry, ch
         return;
     }
     *value++ = '\0';
+    char number[24];
     const struct option *row = option_find(OPTION_INTERFACE, part, word, NULL);
     const char *nearest = row ? NULL : option_nearest(OPTION_INTERFACE, part, word);
     struct error err;
@@ -197,7 +229,8 @@ static void read_word(struct reader *reader, const struct lexer_entry *entry, ch
                  quote_text(word, shown), part, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     else if (row->type == OPTION_LATER)
         complain(&reader->complaints, true, line, column, "BRIDGING_OPTS: %s is not supported yet, without effect", word);
-    else if (option_parse(row, reader->interface, value, &err) < 0)
+    else if (row->type != OPTION_IGNORED
+             && option_parse(row, reader->interface, plain_value(row, value, number), &err) < 0)
         complain(&reader->complaints, false, line, column, "BRIDGING_OPTS: %s %s", word, err.text);
 }
 
@@ -216,6 +249,7 @@ static void read_bridging_options(struct reader *reader)
     char *rest = NULL;
     for (char *word = strtok_r(words, " \t\n", &rest); word; word = strtok_r(NULL, " \t\n", &rest))
         read_word(reader, entry, word);
+    check_group_forward_mask(reader, entry);
 }
 
 /* With STP on, the kernel puts a forward delay outside of 2 to 30 s silently into these bounds (br_stp_start), so what is wanted

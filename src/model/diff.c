@@ -107,6 +107,17 @@ static bool is_compared(const struct option *option)
 
 /* -- attributes ----------------------------------------------------------------------------------------------------------------- */
 
+/* Whether the link shows its options, but not this one: this kernel does not have it. */
+static bool is_lacking(const struct interface *observed, int field)
+{
+    field_set bit = FIELD_BIT(field);
+
+    if (observed->set & bit)
+        return false;
+    return (bit & FIELD_BRIDGE_ALL && interface_has(observed, FIELD_BRIDGE_PRIORITY))
+           || (bit & FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS) && interface_has(observed, FIELD_PORT_COST));
+}
+
 field_set interface_changed_fields(const struct interface *wanted, const struct interface *observed)
 {
     field_set fields = 0;
@@ -114,7 +125,8 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
     for (size_t i = 0; i < option_count; i++) {
         const struct option *option = &option_table[i];
 
-        if (is_compared(option) && interface_has(wanted, option->field) && !option_same(option, wanted, observed))
+        if (is_compared(option) && interface_has(wanted, option->field) && !option_same(option, wanted, observed)
+            && !is_lacking(observed, option->field))
             fields |= FIELD_BIT(option->field);
     }
     if (interface_has(wanted, FIELD_UP) && wanted->up != observed->up)
@@ -334,6 +346,18 @@ static void check_existing(struct diff *diff, size_t index, const struct interfa
         skip(diff, index, true, "%s: was made by somebody else and differs from its file: 'trestle apply' takes it over", wanted->name);
 }
 
+/* What else the file states is done all the same. */
+static void check_lacking(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
+{
+    for (int field = 0; field < INTERFACE_FIELDS; field++) {
+        const struct option *option = option_of_field(OPTION_INTERFACE, field);
+
+        if (option && interface_has(wanted, field) && is_lacking(observed, field) && !option_same(option, wanted, observed))
+            problems_add(diff->problems, false, wanted->file, 0, 0, "%s: %s: this kernel does not have it%s%s", wanted->name,
+                         option->name, option->needs ? ": " : "", option->needs ? option->needs : "");
+    }
+}
+
 static void check_master(struct diff *diff, size_t index)
 {
     const struct interface *wanted = diff->wanted->items[index];
@@ -366,9 +390,14 @@ static void check_all(struct diff *diff)
         else if (!is_made_by_trestle(wanted->kind))
             skip(diff, i, false, "%s: no such interface: is its driver loaded, is it called otherwise (ip link)?", wanted->name);
     }
-    for (size_t i = 0; i < diff->wanted->count; i++)
+    for (size_t i = 0; i < diff->wanted->count; i++) {
+        const struct interface *observed = network_find(diff->observed, diff->wanted->items[i]->name);
+
         if (!diff->skipped[i])
             check_master(diff, i);
+        if (!diff->skipped[i] && observed)
+            check_lacking(diff, diff->wanted->items[i], observed);
+    }
 }
 
 /* -- additions and changes -------------------------------------------------------------------------------------------------------- */

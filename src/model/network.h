@@ -46,7 +46,32 @@ enum interface_field {
     FIELD_BRIDGE_PRIORITY,
     FIELD_BRIDGE_VLAN_FILTERING,
     FIELD_BRIDGE_MULTICAST_SNOOPING,
-    FIELD_BRIDGE_LAST = FIELD_BRIDGE_MULTICAST_SNOOPING,
+    FIELD_BRIDGE_GROUP_ADDRESS,
+    FIELD_BRIDGE_GROUP_FORWARD_MASK,
+    FIELD_BRIDGE_NO_LINK_LOCAL_LEARNING,
+    FIELD_BRIDGE_VLAN_PROTOCOL,
+    FIELD_BRIDGE_DEFAULT_PVID,
+    FIELD_BRIDGE_VLAN_STATISTICS,
+    FIELD_BRIDGE_VLAN_STATISTICS_PER_PORT,
+    FIELD_BRIDGE_MULTICAST_ROUTER,
+    FIELD_BRIDGE_HASH_MAX,
+    FIELD_BRIDGE_IGMP_VERSION,
+    FIELD_BRIDGE_MLD_VERSION,
+    FIELD_BRIDGE_QUERIER,
+    FIELD_BRIDGE_QUERY_USE_ADDRESS,
+    FIELD_BRIDGE_QUERIER_INTERVAL,
+    FIELD_BRIDGE_QUERY_INTERVAL,
+    FIELD_BRIDGE_QUERY_RESPONSE_INTERVAL,
+    FIELD_BRIDGE_STARTUP_QUERY_COUNT,
+    FIELD_BRIDGE_STARTUP_QUERY_INTERVAL,
+    FIELD_BRIDGE_LAST_MEMBER_COUNT,
+    FIELD_BRIDGE_LAST_MEMBER_INTERVAL,
+    FIELD_BRIDGE_MEMBERSHIP_INTERVAL,
+    FIELD_BRIDGE_MULTICAST_STATISTICS,
+    FIELD_BRIDGE_ARPTABLES,
+    FIELD_BRIDGE_IPTABLES,
+    FIELD_BRIDGE_IP6TABLES,
+    FIELD_BRIDGE_LAST = FIELD_BRIDGE_IP6TABLES,
     /* of a bridge's port */
     FIELD_PORT_COST,
     FIELD_PORT_PRIORITY,
@@ -55,6 +80,16 @@ enum interface_field {
     FIELD_PORT_LEARNING,
     FIELD_PORT_UNICAST_FLOOD,
     FIELD_PORT_MULTICAST_FLOOD,
+    FIELD_PORT_BROADCAST_FLOOD,
+    FIELD_PORT_BPDU_GUARD,
+    FIELD_PORT_ROOT_BLOCK,
+    FIELD_PORT_FAST_LEAVE,
+    FIELD_PORT_MULTICAST_ROUTER,
+    FIELD_PORT_MULTICAST_TO_UNICAST,
+    FIELD_PORT_PROXY_ARP,
+    FIELD_PORT_PROXY_ARP_WIFI,
+    FIELD_PORT_NEIGHBOUR_SUPPRESSION,
+    FIELD_PORT_GROUP_FORWARD_MASK,
     FIELD_PORT_VLANS, /* the last one: it has messages of its own */
     /* of any link */
     FIELD_INBOUND,  /* what leaves the host by this link: towards the guest, for a VM's TAP */
@@ -94,13 +129,28 @@ struct bridge_options { /* times in hundredths of a second, as the kernel has th
     bool stp;
     uint32_t forward_delay, hello_time, max_age, ageing_time;
     uint32_t priority;
+    uint8_t group_address[6]; /* of the spanning tree's messages */
+    uint32_t group_forward_mask;
+    bool no_link_local_learning;
     bool vlan_filtering;
-    bool multicast_snooping;
+    unsigned vlan_protocol; /* by its place in the option's choices: 802.1Q, 802.1ad */
+    uint32_t default_pvid;  /* 0 = none */
+    bool vlan_statistics, vlan_statistics_per_port;
+    bool multicast_snooping, querier, query_use_address, multicast_statistics;
+    uint32_t multicast_router; /* 0 = none, 1 = where queries come from, 2 = the bridge itself */
+    uint32_t hash_max, igmp_version, mld_version;
+    uint32_t startup_query_count, last_member_count;
+    uint32_t querier_interval, query_interval, query_response_interval, startup_query_interval, last_member_interval,
+        membership_interval;
+    bool arptables, iptables, ip6tables; /* they see bridged frames */
 };
 
 struct port_options {
     uint32_t cost, priority;
-    bool hairpin, isolated, learning, unicast_flood, multicast_flood;
+    bool hairpin, isolated, learning, unicast_flood, multicast_flood, broadcast_flood;
+    bool bpdu_guard, root_block, fast_leave, multicast_to_unicast, proxy_arp, proxy_arp_wifi, neighbour_suppression;
+    uint32_t multicast_router;
+    uint32_t group_forward_mask;
 };
 
 /* Of a port of a bridge that filters VLANs. */

@@ -46,6 +46,14 @@ const struct option *option_find(enum option_scope scope, const char *section, c
     return NULL;
 }
 
+const struct option *option_of_field(enum option_scope scope, int field)
+{
+    FOR_EACH_ROW(row)
+        if (row->scope == scope && row->field == field && has_value(row))
+            return row;
+    return NULL;
+}
+
 const char *option_nearest(enum option_scope scope, const char *section, const char *key)
 {
     const char *candidates[256];
@@ -244,6 +252,17 @@ static int parse_mac(const char *text, uint8_t place[6], struct error *err)
     return 0;
 }
 
+/* 01:80:C2:00:00:0X: the others of that block belong to pause frames, aggregation and 802.1X (IEEE 802.1D; br_set_group_addr). */
+static int parse_group_mac(const char *text, uint8_t place[6], struct error *err)
+{
+    static const uint8_t block[5] = {0x01, 0x80, 0xc2, 0, 0};
+    uint8_t mac[6];
+    if (text_mac(text, mac) < 0 || memcmp(mac, block, sizeof(block)) != 0 || mac[5] > 15 || (mac[5] >= 1 && mac[5] <= 3))
+        return wants(err, "01:80:c2:00:00:00, or from :04 to :0f at its end", text);
+    memcpy(place, mac, sizeof(mac));
+    return 0;
+}
+
 static int parse_uuid(const char *text, char place[37], struct error *err)
 {
     static const char form[] = "00000000-0000-0000-0000-000000000000";
@@ -320,6 +339,8 @@ static int parse_value(const struct option *row, void *place, const char *text, 
         return parse_name(text, place, err);
     case OPTION_MAC:
         return parse_mac(text, place, err);
+    case OPTION_GROUP_MAC:
+        return parse_group_mac(text, place, err);
     case OPTION_UUID:
         return parse_uuid(text, place, err);
     case OPTION_CHOICE:
@@ -366,6 +387,7 @@ static size_t size_of(const struct option *row)
     case OPTION_NAME:
         return INTERFACE_NAME_SIZE;
     case OPTION_MAC:
+    case OPTION_GROUP_MAC:
         return 6;
     case OPTION_UUID:
         return 37;
@@ -453,6 +475,7 @@ char *option_format(const struct option *option, const void *object)
     case OPTION_UUID:
         return *(const char *)place ? memory_string(place) : NULL;
     case OPTION_MAC:
+    case OPTION_GROUP_MAC:
         return format_mac(place);
     case OPTION_CHOICE:
         return memory_string(option->choices[number_at(place)]);
@@ -471,6 +494,14 @@ bool option_is_set(const struct option *option, const void *object)
     return option->field >= 0 && *set_of(option->scope, (void *)(uintptr_t)object) & FIELD_BIT(option->field);
 }
 
+/* The kernel keeps times in ticks of its own, of which a hundredth of a second need not be a whole number: with 250 a second, 2.01 s
+ * read back as 2 s. */
+static bool same_number(const struct option *row, uint32_t a, uint32_t b)
+{
+    bool hundredths = row->unit == 100 || row->scale == 100;
+    return a == b || (hundredths && (a < b ? b - a : a - b) == 1);
+}
+
 bool option_same(const struct option *option, const void *a, const void *b)
 {
     const void *one = place_of(option, a), *other = place_of(option, b);
@@ -483,10 +514,12 @@ bool option_same(const struct option *option, const void *a, const void *b)
         return text_equal(one, other);
     case OPTION_RATE: /* without an average there is none, whatever else it has */
         return rate_same(one, other) || (!((const struct rate *)one)->average && !((const struct rate *)other)->average);
-    case OPTION_BOOL:
     case OPTION_NUMBER:
+        return same_number(option, number_at(one), number_at(other));
+    case OPTION_BOOL:
     case OPTION_SIZE:
     case OPTION_MAC:
+    case OPTION_GROUP_MAC:
     case OPTION_CHOICE:
         return memcmp(one, other, size_of(option)) == 0;
     case OPTION_SPECIAL:

@@ -25,6 +25,7 @@ enum option_type {
     OPTION_STRING,  /* char *, owned by the object; `choices`: the only words allowed */
     OPTION_NAME,    /* char[16], an interface's name */
     OPTION_MAC,     /* uint8_t[6]; no group address, not all zero */
+    OPTION_GROUP_MAC, /* uint8_t[6]; one of the link-local group addresses that a bridge may send its own messages to */
     OPTION_UUID,    /* char[37], lower case */
     OPTION_CHOICE,  /* an enum; the index in `choices`, letter case ignored */
     OPTION_RATE,    /* struct rate: average[,peak[,burst]] with virsh's forms "avg,,burst" */
@@ -55,6 +56,7 @@ struct option {
     const char *const *choices;   /* OPTION_CHOICE, BOOL, STRING, NUMBER: NULL at the end */
     const char *fallback;         /* the default, as a file would write it; NULL = none, or QEMU's or the kernel's own */
     enum option_change change;
+    const char *needs;            /* the kernel's configuration without which there is no such thing; NULL = all kernels have it */
     const char *help;             /* one line */
 };
 
@@ -64,6 +66,8 @@ extern const size_t option_count;
 /* The row of a key; letter case counts. For numbered keys the number is cut off into *ret_number (-1 = none; may be NULL).
  * Rows with a section are found only with that section, which may be the NULL of all others. */
 const struct option *option_find(enum option_scope scope, const char *section, const char *key, int *ret_number);
+/* The first row of that bit, or NULL. */
+const struct option *option_of_field(enum option_scope scope, int field);
 /* The key most like it, or NULL. */
 const char *option_nearest(enum option_scope scope, const char *section, const char *key);
 
@@ -77,7 +81,8 @@ int option_parse_bool(const char *text, bool *ret);
  * least allowed is more). */
 char *option_format(const struct option *option, const void *object);
 bool option_is_set(const struct option *option, const void *object); /* its bit in `set`, which is found by the scope */
-bool option_same(const struct option *option, const void *a, const void *b); /* are the values equal? */
+/* Are the values equal? Times in hundredths of a second may differ by one. */
+bool option_same(const struct option *option, const void *a, const void *b);
 /* Takes the value of `source` over, and its bit, unless the value is as good as none. */
 void option_copy(const struct option *option, void *target, const void *source);
 void option_set_defaults(enum option_scope scope, void *object); /* every fallback; sets no bits */

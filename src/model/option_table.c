@@ -8,10 +8,12 @@
 enum {
     CENTISECONDS = 100,     /* the kernel's bridges count in hundredths of a second (USER_HZ), files and JSON in seconds */
     LONGEST_TIME = 1000000, /* seconds: fits the kernel's 32 bits of hundredths, and nobody waits longer */
+    LONGEST_INTERVAL = 24 * 60 * 60 * CENTISECONDS, /* of multicast queries: what new kernels allow at most */
     FIRST_DISPLAY_BIT = 16, /* [display] shares vm.set with [vm] */
 };
 
 static const char *const up_or_down[] = {"down", "up", NULL};
+static const char *const vlan_protocols[] = {"802.1Q", "802.1ad", NULL};
 static const char *const automatic[] = {"auto", NULL};
 static const char *const image_formats[] = {"qcow2", "raw", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc", "luks", NULL};
 static const char *const vga_cards[] = {"std", "cirrus", "vmware", "qxl", "virtio", "xenfb", "none", NULL};
@@ -20,6 +22,13 @@ static const char *const vga_cards[] = {"std", "cirrus", "vmware", "qxl", "virti
     {.scope = OPTION_INTERFACE, .field = field_, .offset = offsetof(struct interface, member), __VA_ARGS__}
 #define BRIDGE_WORD(field_, member, ...) INTERFACE(field_, bridge.member, .section = "bridge", __VA_ARGS__)
 #define PORT_WORD(field_, member, ...) INTERFACE(field_, port.member, .section = "port", __VA_ARGS__)
+/* in the kernel's units, and by JSON in seconds */
+#define BRIDGE_INTERVAL(field_, member, key_, minimum_, help_)                                                                 \
+    BRIDGE_WORD(field_, member, .key = key_, .name = key_, .type = OPTION_NUMBER, RANGE(minimum_, LONGEST_INTERVAL),           \
+                .unit = CENTISECONDS, IGMP_SNOOPING, .help = help_ " in 1/100 s")
+#define VLAN_FILTERING .needs = "CONFIG_BRIDGE_VLAN_FILTERING"
+#define IGMP_SNOOPING .needs = "CONFIG_BRIDGE_IGMP_SNOOPING"
+#define NETFILTER .needs = "CONFIG_BRIDGE_NETFILTER"
 #define WITHOUT_PLACE(type_, section_, key_, help_, ...)                                                                       \
     {.scope = OPTION_INTERFACE, .section = section_, .key = key_, .type = type_, .field = -1, .help = help_, __VA_ARGS__}
 #define SPECIAL(key_, ...) WITHOUT_PLACE(OPTION_SPECIAL, NULL, key_, __VA_ARGS__)
@@ -57,7 +66,7 @@ const struct option option_table[] = {
     INTERFACE(FIELD_BRIDGE_AGEING_TIME, bridge.ageing_time, .key = "AGEING", .name = "ageing_time", .type = OPTION_NUMBER,
               RANGE(0, LONGEST_TIME), .scale = CENTISECONDS, .help = "seconds after which a MAC address is forgotten"),
     INTERFACE(FIELD_BRIDGE_VLAN_FILTERING, bridge.vlan_filtering, .key = "VLAN_FILTERING", .name = "vlan_filtering",
-              .type = OPTION_BOOL, .help = "the bridge looks at VLAN tags"),
+              .type = OPTION_BOOL, VLAN_FILTERING, .help = "the bridge looks at VLAN tags"),
     SPECIAL("BRIDGING_OPTS", "options of the bridge or the port, KEY=VALUE separated by blanks, in the kernel's units"),
 
     /* a port's options */
@@ -82,35 +91,68 @@ const struct option option_table[] = {
                 .help = "bridge priority in the spanning tree"),
     BRIDGE_WORD(FIELD_BRIDGE_STP, stp, .key = "stp_state", .type = OPTION_BOOL, .help = "spanning tree protocol"),
     BRIDGE_WORD(FIELD_BRIDGE_VLAN_FILTERING, vlan_filtering, .key = "vlan_filtering", .type = OPTION_BOOL,
-                .help = "the bridge looks at VLAN tags"),
+                VLAN_FILTERING, .help = "the bridge looks at VLAN tags"),
     BRIDGE_WORD(FIELD_BRIDGE_MULTICAST_SNOOPING, multicast_snooping, .key = "multicast_snooping", .name = "multicast_snooping",
-                .type = OPTION_BOOL, .help = "multicast goes only to ports that asked for it"),
-    LATER_WORD("bridge", "default_pvid", "VLAN of untagged frames"),
-    LATER_WORD("bridge", "group_addr", "MAC address of the spanning tree's messages"),
-    LATER_WORD("bridge", "group_fwd_mask", "which link-local frames are forwarded"),
-    LATER_WORD("bridge", "hash_elasticity", "no use in any kernel of today"),
-    LATER_WORD("bridge", "hash_max", "size of the multicast table"),
-    LATER_WORD("bridge", "multicast_igmp_version", "IGMP version of the querier"),
-    LATER_WORD("bridge", "multicast_last_member_count", "queries before a group is left"),
-    LATER_WORD("bridge", "multicast_last_member_interval", "time between those queries"),
-    LATER_WORD("bridge", "multicast_membership_interval", "life of a membership"),
-    LATER_WORD("bridge", "multicast_mld_version", "MLD version of the querier"),
-    LATER_WORD("bridge", "multicast_querier", "the bridge sends multicast queries"),
-    LATER_WORD("bridge", "multicast_querier_interval", "time until another querier is given up"),
-    LATER_WORD("bridge", "multicast_query_interval", "time between two queries"),
-    LATER_WORD("bridge", "multicast_query_response_interval", "time to answer a query"),
-    LATER_WORD("bridge", "multicast_query_use_ifaddr", "queries come from the bridge's address"),
-    LATER_WORD("bridge", "multicast_router", "multicast routers behind the bridge itself"),
-    LATER_WORD("bridge", "multicast_startup_query_count", "queries at the start"),
-    LATER_WORD("bridge", "multicast_startup_query_interval", "time between those queries"),
-    LATER_WORD("bridge", "multicast_stats_enabled", "counters of multicast messages"),
-    LATER_WORD("bridge", "nf_call_arptables", "arptables see bridged frames"),
-    LATER_WORD("bridge", "nf_call_ip6tables", "ip6tables see bridged frames"),
-    LATER_WORD("bridge", "nf_call_iptables", "iptables see bridged frames"),
-    LATER_WORD("bridge", "no_linklocal_learn", "no learning from link-local frames"),
-    LATER_WORD("bridge", "vlan_protocol", "802.1Q or 802.1ad"),
-    LATER_WORD("bridge", "vlan_stats_enabled", "counters by VLAN"),
-    LATER_WORD("bridge", "vlan_stats_per_port", "counters by VLAN and port"),
+                .type = OPTION_BOOL, IGMP_SNOOPING, .help = "multicast goes only to ports that asked for it"),
+    BRIDGE_WORD(FIELD_BRIDGE_GROUP_ADDRESS, group_address, .key = "group_addr", .name = "group_addr",
+                .type = OPTION_GROUP_MAC, .help = "MAC address of the spanning tree's messages"),
+    BRIDGE_WORD(FIELD_BRIDGE_GROUP_FORWARD_MASK, group_forward_mask, .key = "group_fwd_mask", .name = "group_fwd_mask",
+                .type = OPTION_NUMBER, RANGE(0, 65535), .help = "link-local groups that are forwarded, a bit each; not the first three"),
+    BRIDGE_WORD(FIELD_BRIDGE_NO_LINK_LOCAL_LEARNING, no_link_local_learning, .key = "no_linklocal_learn",
+                .name = "no_linklocal_learn", .type = OPTION_BOOL, .needs = "Linux 5.0",
+                .help = "no learning from link-local frames"),
+    BRIDGE_WORD(FIELD_BRIDGE_VLAN_PROTOCOL, vlan_protocol, .key = "vlan_protocol", .name = "vlan_protocol",
+                .type = OPTION_CHOICE, .choices = vlan_protocols, VLAN_FILTERING, .help = "kind of VLAN tag"),
+    BRIDGE_WORD(FIELD_BRIDGE_DEFAULT_PVID, default_pvid, .key = "default_pvid", .name = "default_pvid", .type = OPTION_NUMBER,
+                RANGE(0, 4094), VLAN_FILTERING, .help = "VLAN of untagged frames of new ports; 0 is none"),
+    BRIDGE_WORD(FIELD_BRIDGE_VLAN_STATISTICS, vlan_statistics, .key = "vlan_stats_enabled", .name = "vlan_stats_enabled",
+                .type = OPTION_BOOL, VLAN_FILTERING, .help = "counters by VLAN"),
+    BRIDGE_WORD(FIELD_BRIDGE_VLAN_STATISTICS_PER_PORT, vlan_statistics_per_port, .key = "vlan_stats_per_port",
+                .name = "vlan_stats_per_port", .type = OPTION_BOOL, VLAN_FILTERING,
+                .help = "counters by VLAN and port; changed only while no port has VLANs"),
+    BRIDGE_WORD(FIELD_BRIDGE_MULTICAST_ROUTER, multicast_router, .key = "multicast_router", .name = "multicast_router",
+                .type = OPTION_NUMBER, RANGE(0, 2), IGMP_SNOOPING,
+                .help = "multicast routers behind the bridge itself: 0 none, 1 by their queries, 2 always"),
+    BRIDGE_WORD(FIELD_BRIDGE_HASH_MAX, hash_max, .key = "hash_max", .name = "hash_max", .type = OPTION_NUMBER,
+                RANGE(1, UINT32_MAX), IGMP_SNOOPING, .help = "most entries of the multicast table"),
+    BRIDGE_WORD(FIELD_BRIDGE_IGMP_VERSION, igmp_version, .key = "multicast_igmp_version", .name = "multicast_igmp_version",
+                .type = OPTION_NUMBER, RANGE(2, 3), IGMP_SNOOPING, .help = "IGMP version of the querier"),
+    BRIDGE_WORD(FIELD_BRIDGE_MLD_VERSION, mld_version, .key = "multicast_mld_version", .name = "multicast_mld_version",
+                .type = OPTION_NUMBER, RANGE(1, 2), .needs = "CONFIG_BRIDGE_IGMP_SNOOPING, CONFIG_IPV6",
+                .help = "MLD version of the querier"),
+    BRIDGE_WORD(FIELD_BRIDGE_QUERIER, querier, .key = "multicast_querier", .name = "multicast_querier", .type = OPTION_BOOL,
+                IGMP_SNOOPING, .help = "the bridge sends multicast queries"),
+    BRIDGE_WORD(FIELD_BRIDGE_QUERY_USE_ADDRESS, query_use_address, .key = "multicast_query_use_ifaddr",
+                .name = "multicast_query_use_ifaddr", .type = OPTION_BOOL, IGMP_SNOOPING,
+                .help = "queries come from the bridge's address"),
+    BRIDGE_INTERVAL(FIELD_BRIDGE_QUERIER_INTERVAL, querier_interval, "multicast_querier_interval", 0,
+                    "time until another querier is given up"),
+    BRIDGE_INTERVAL(FIELD_BRIDGE_QUERY_INTERVAL, query_interval, "multicast_query_interval", CENTISECONDS,
+                    "time between two queries"),
+    BRIDGE_INTERVAL(FIELD_BRIDGE_QUERY_RESPONSE_INTERVAL, query_response_interval, "multicast_query_response_interval", 0,
+                    "time to answer a query"),
+    BRIDGE_WORD(FIELD_BRIDGE_STARTUP_QUERY_COUNT, startup_query_count, .key = "multicast_startup_query_count",
+                .name = "multicast_startup_query_count", .type = OPTION_NUMBER, RANGE(0, UINT32_MAX), IGMP_SNOOPING,
+                .help = "queries at the start"),
+    BRIDGE_INTERVAL(FIELD_BRIDGE_STARTUP_QUERY_INTERVAL, startup_query_interval, "multicast_startup_query_interval",
+                    CENTISECONDS, "time between those queries"),
+    BRIDGE_WORD(FIELD_BRIDGE_LAST_MEMBER_COUNT, last_member_count, .key = "multicast_last_member_count",
+                .name = "multicast_last_member_count", .type = OPTION_NUMBER, RANGE(0, UINT32_MAX), IGMP_SNOOPING,
+                .help = "queries before a group is left"),
+    BRIDGE_INTERVAL(FIELD_BRIDGE_LAST_MEMBER_INTERVAL, last_member_interval, "multicast_last_member_interval", 0,
+                    "time between those queries"),
+    BRIDGE_INTERVAL(FIELD_BRIDGE_MEMBERSHIP_INTERVAL, membership_interval, "multicast_membership_interval", 0,
+                    "life of a membership"),
+    BRIDGE_WORD(FIELD_BRIDGE_MULTICAST_STATISTICS, multicast_statistics, .key = "multicast_stats_enabled",
+                .name = "multicast_stats_enabled", .type = OPTION_BOOL, IGMP_SNOOPING,
+                .help = "counters of multicast messages"),
+    BRIDGE_WORD(FIELD_BRIDGE_ARPTABLES, arptables, .key = "nf_call_arptables", .name = "nf_call_arptables", .type = OPTION_BOOL,
+                NETFILTER, .help = "arptables see bridged frames, where br_netfilter is loaded"),
+    BRIDGE_WORD(FIELD_BRIDGE_IPTABLES, iptables, .key = "nf_call_iptables", .name = "nf_call_iptables", .type = OPTION_BOOL,
+                NETFILTER, .help = "iptables see bridged frames, where br_netfilter is loaded"),
+    BRIDGE_WORD(FIELD_BRIDGE_IP6TABLES, ip6tables, .key = "nf_call_ip6tables", .name = "nf_call_ip6tables", .type = OPTION_BOOL,
+                NETFILTER, .help = "ip6tables see bridged frames, where br_netfilter is loaded"),
+    WITHOUT_PLACE(OPTION_IGNORED, "bridge", "hash_elasticity", "without effect since Linux 5.0"),
     PORT_WORD(FIELD_PORT_COST, cost, .key = "path_cost", .name = "cost", .type = OPTION_NUMBER, RANGE(1, 65535),
               .help = "cost of the port in the spanning tree"),
     PORT_WORD(FIELD_PORT_PRIORITY, priority, .key = "priority", .name = "port_priority", .type = OPTION_NUMBER, RANGE(0, 63),
@@ -125,17 +167,28 @@ const struct option option_table[] = {
               .help = "frames to unknown MAC addresses go to this port"),
     PORT_WORD(FIELD_PORT_MULTICAST_FLOOD, multicast_flood, .key = "multicast_flood", .name = "multicast_flood",
               .type = OPTION_BOOL, .help = "multicast that nobody asked for goes to this port"),
+    PORT_WORD(FIELD_PORT_BROADCAST_FLOOD, broadcast_flood, .key = "broadcast_flood", .name = "broadcast_flood",
+              .type = OPTION_BOOL, .help = "broadcast goes to this port"),
+    PORT_WORD(FIELD_PORT_BPDU_GUARD, bpdu_guard, .key = "bpdu_guard", .name = "bpdu_guard", .type = OPTION_BOOL,
+              .help = "a spanning tree message shuts the port"),
+    PORT_WORD(FIELD_PORT_ROOT_BLOCK, root_block, .key = "root_block", .name = "root_block", .type = OPTION_BOOL,
+              .help = "the port never becomes the way to the root"),
+    PORT_WORD(FIELD_PORT_FAST_LEAVE, fast_leave, .key = "multicast_fast_leave", .name = "multicast_fast_leave",
+              .type = OPTION_BOOL, .help = "a leave message ends the membership at once"),
+    PORT_WORD(FIELD_PORT_MULTICAST_ROUTER, multicast_router, .key = "multicast_router", .name = "port_multicast_router",
+              .type = OPTION_NUMBER, RANGE(0, 2), IGMP_SNOOPING,
+              .help = "multicast routers behind the port: 0 none, 1 by their queries, 2 always"),
+    PORT_WORD(FIELD_PORT_MULTICAST_TO_UNICAST, multicast_to_unicast, .key = "multicast_to_unicast",
+              .name = "multicast_to_unicast", .type = OPTION_BOOL, .help = "multicast is sent as unicast to each member"),
+    PORT_WORD(FIELD_PORT_PROXY_ARP, proxy_arp, .key = "proxyarp", .name = "proxyarp", .type = OPTION_BOOL,
+              .help = "the bridge answers ARP for what is behind other ports"),
+    PORT_WORD(FIELD_PORT_PROXY_ARP_WIFI, proxy_arp_wifi, .key = "proxyarp_wifi", .name = "proxyarp_wifi", .type = OPTION_BOOL,
+              .help = "the same, as wireless access points need it"),
+    PORT_WORD(FIELD_PORT_NEIGHBOUR_SUPPRESSION, neighbour_suppression, .key = "neigh_suppress", .name = "neigh_suppress",
+              .type = OPTION_BOOL, .help = "the bridge answers ARP and neighbour discovery by its own table"),
+    PORT_WORD(FIELD_PORT_GROUP_FORWARD_MASK, group_forward_mask, .key = "group_fwd_mask", .name = "port_group_fwd_mask",
+              .type = OPTION_NUMBER, RANGE(0, 65535), .help = "link-local groups that are forwarded, a bit each; not the second"),
     LATER_WORD("port", "backup_port", "port that takes over when this one loses its link"),
-    LATER_WORD("port", "bpdu_guard", "spanning tree messages shut the port"),
-    LATER_WORD("port", "broadcast_flood", "broadcast goes to this port"),
-    LATER_WORD("port", "group_fwd_mask", "which link-local frames are forwarded"),
-    LATER_WORD("port", "multicast_fast_leave", "a leave message ends the membership at once"),
-    LATER_WORD("port", "multicast_router", "a multicast router is behind the port"),
-    LATER_WORD("port", "multicast_to_unicast", "multicast is sent as unicast to each member"),
-    LATER_WORD("port", "neigh_suppress", "the bridge answers ARP and ND"),
-    LATER_WORD("port", "proxyarp", "the bridge answers ARP"),
-    LATER_WORD("port", "proxyarp_wifi", "the bridge answers ARP, wireless variant"),
-    LATER_WORD("port", "root_block", "the port never becomes the way to the root"),
 
     /* addresses and routes: config/address.c */
     SPECIAL("BOOTPROTO", "none or static; dhcp and bootp are not supported yet"),

@@ -110,14 +110,8 @@ static bool same_link(const struct interface *a, const struct interface *b)
     return a->set == b->set && a->kind == b->kind && a->up == b->up && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0
            && a->mtu == b->mtu && a->master_index == b->master_index && text_equal(a->master, b->master)
            && text_equal(a->kind_name, b->kind_name) && a->carrier == b->carrier && a->operstate == b->operstate
-           && a->owner == b->owner && a->half_made == b->half_made && a->bridge.stp == b->bridge.stp
-           && a->bridge.forward_delay == b->bridge.forward_delay && a->bridge.hello_time == b->bridge.hello_time
-           && a->bridge.max_age == b->bridge.max_age && a->bridge.ageing_time == b->bridge.ageing_time
-           && a->bridge.priority == b->bridge.priority && a->bridge.vlan_filtering == b->bridge.vlan_filtering
-           && a->bridge.multicast_snooping == b->bridge.multicast_snooping && a->port.cost == b->port.cost
-           && a->port.priority == b->port.priority && a->port.hairpin == b->port.hairpin && a->port.isolated == b->port.isolated
-           && a->port.learning == b->port.learning && a->port.unicast_flood == b->port.unicast_flood
-           && a->port.multicast_flood == b->port.multicast_flood;
+           && a->owner == b->owner && a->half_made == b->half_made && memcmp(&a->bridge, &b->bridge, sizeof(a->bridge)) == 0
+           && memcmp(&a->port, &b->port, sizeof(a->port)) == 0; /* their padding is zero: both were read into zeroed memory */
 }
 
 /* What a link's own messages do not tell stays. */

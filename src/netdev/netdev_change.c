@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/option.h"
 #include "netdev/netdev_internal.h"
 
 #define FIELDS_ANYWHERE                                                                                                        \
@@ -38,20 +39,18 @@ static const char *field_words(enum interface_field field)
         [FIELD_BRIDGE_HELLO_TIME] = "hello time",
         [FIELD_BRIDGE_MAX_AGE] = "max age",
         [FIELD_BRIDGE_AGEING_TIME] = "ageing time",
-        [FIELD_BRIDGE_PRIORITY] = "priority",
         [FIELD_BRIDGE_VLAN_FILTERING] = "VLAN filtering",
         [FIELD_BRIDGE_MULTICAST_SNOOPING] = "multicast snooping",
         [FIELD_PORT_COST] = "port cost",
         [FIELD_PORT_PRIORITY] = "port priority",
-        [FIELD_PORT_HAIRPIN] = "hairpin",
         [FIELD_PORT_ISOLATED] = "isolation",
-        [FIELD_PORT_LEARNING] = "learning",
         [FIELD_PORT_UNICAST_FLOOD] = "unicast flooding",
         [FIELD_PORT_MULTICAST_FLOOD] = "multicast flooding",
         [FIELD_PORT_VLANS] = "VLANs",
     };
+    const struct option *option = words[field] ? NULL : option_of_field(OPTION_INTERFACE, field);
 
-    return words[field];
+    return option && FIELD_BIT(field) & (FIELD_BRIDGE_ALL | FIELD_PORT_ALL) ? option->name : words[field];
 }
 
 static void add_word(char *what, size_t size, const char *word)
@@ -269,12 +268,27 @@ static void give_mac(struct interface *to)
     to->mac[0] = (to->mac[0] & 0xfc) | 2; /* one station's; locally administered */
 }
 
+/* A message of its own, because it is no reason to have no bridge: a kernel that can't filter refuses all that is in one message
+ * with it, and what the bridge then lacks is seen in it. Off is what a new one has. */
+static void add_filtering(struct netdev_request *request, const struct interface *to)
+{
+    field_set filtering = FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    put_kind(&draft.header, find_kind(request->netdev, to->kind), to, filtering);
+    describe(draft.message.what, sizeof(draft.message.what), to, filtering);
+    draft.message.fine = EOPNOTSUPP;
+    netdev_write_add(request, &draft);
+}
+
 int netdev_change_create(struct netdev_request *request, const struct step *step, struct error *err)
 {
     const struct netdev_kind *kind = find_kind(request->netdev, step->to->kind);
     struct interface to = *step->to; /* its parts are only read */
     field_set fields = step->fields;
     struct netdev_draft draft;
+    bool filters;
 
     if (!kind)
         return error_set(err, ENOTSUP, "%s: trestle cannot make links of kind %s", step->interface,
@@ -283,9 +297,8 @@ int netdev_change_create(struct netdev_request *request, const struct step *step
         give_mac(&to);
         fields |= FIELD_BIT(FIELD_MAC);
     }
-    /* Off is what a new bridge has, and a kernel without VLAN filtering refuses even that when it is said. */
-    if (!to.bridge.vlan_filtering)
-        fields &= ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);
+    filters = fields & FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING) && to.bridge.vlan_filtering;
+    fields &= ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);
     begin(&draft, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     mnl_attr_put_strz(&draft.header, IFLA_IFNAME, step->interface);
     mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
@@ -294,6 +307,8 @@ int netdev_change_create(struct netdev_request *request, const struct step *step
     snprintf(draft.message.what, sizeof(draft.message.what), "make a %s", interface_kind_names[to.kind]);
     netdev_write_add(request, &draft);
     add_alias(request); /* the kernel ignores an alias in the message that makes the link */
+    if (filters)
+        add_filtering(request, &to);
     if (fields & FIELD_BIT(FIELD_MASTER) && *to.master)
         add_rest(request, &to, fields & FIELD_PORT_ALL);
     add_delete(request, NETDEV_TO_UNDO);

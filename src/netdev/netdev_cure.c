@@ -8,6 +8,8 @@ static const char *cure_bridge(field_set fields, int code)
         return "the kernel lacks VLAN filtering: CONFIG_BRIDGE_VLAN_FILTERING";
     if (code == EOPNOTSUPP && fields & FIELD_BIT(FIELD_BRIDGE_MULTICAST_SNOOPING))
         return "the kernel lacks multicast snooping: CONFIG_BRIDGE_IGMP_SNOOPING";
+    if (code == EBUSY && fields & FIELD_BIT(FIELD_BRIDGE_VLAN_STATISTICS_PER_PORT))
+        return "vlan_stats_per_port changes only while no port has VLANs: take the ports out first";
     if (code == ERANGE)
         return "hello time must be 1 to 10 s, max age 6 to 40 s, and with STP the forward delay 2 to 30 s";
     return NULL;

@@ -148,7 +148,7 @@ void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg)
     struct nlmsghdr *header = nlmsg_hdr(msg);
     const struct ifinfomsg *fixed = nlmsg_data(header);
     struct nlattr *attributes[IFLA_MAX + 1];
-    struct interface link = {.kind = INTERFACE_OTHER, .onboot = true};
+    struct interface link;
 
     if (nlmsg_parse(header, sizeof(*fixed), attributes, IFLA_MAX, NULL) < 0)
         return;
@@ -162,6 +162,9 @@ void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg)
     }
     if (!attributes[IFLA_IFNAME] || attributes[IFLA_WIRELESS]) /* a wireless event holds nothing else */
         return;
+    memset(&link, 0, sizeof(link)); /* its padding too: links are compared by their bytes */
+    link.kind = INTERFACE_OTHER;
+    link.onboot = true;
     nla_strlcpy(link.name, attributes[IFLA_IFNAME], sizeof(link.name));
     link.index = fixed->ifi_index;
     /* A link that libnl can't read is shown all the same: as one of another kind, of which nothing is known. */

@@ -201,8 +201,17 @@ static void replace_definitions(struct reconciler *reconciler, struct problems *
     free(vms);
 }
 
-/* Says what the kernel shows otherwise than the files, after everything was done. */
-static int verify(struct reconciler *reconciler, struct error *err)
+static bool has_problem(const struct problems *problems, const char *text)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        if (text_equal(problems->items[i].text, text))
+            return true;
+    return false;
+}
+
+/* Says what the kernel shows otherwise than the files, after everything was done. What it can't do at all may have shown only
+ * now, and is no failure: it goes to `known`. */
+static int verify(struct reconciler *reconciler, struct problems *known, struct error *err)
 {
     struct plan plan = {0};
     struct problems problems = {0};
@@ -213,6 +222,12 @@ static int verify(struct reconciler *reconciler, struct error *err)
     if (plan.count)
         result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s",
                            plan.steps[0].object, plan.steps[0].text, plan.count > 1 ? ", and more: see 'trestle plan'" : "");
+    for (size_t i = 0; i < problems.count; i++) {
+        const struct problem *problem = &problems.items[i];
+
+        if (!has_problem(known, problem->text))
+            problems_add(known, problem->warning, problem->file, problem->line, problem->column, "%s", problem->text);
+    }
     plan_clear(&plan);
     problems_clear(&problems);
     return result;
@@ -229,10 +244,10 @@ static void apply_ended(void *context, int result, const struct error *err, cons
         reconciler->wanted = request->wanted;
         request->wanted = (struct network){0};
         reconciler->repair = request->repair;
-        remember_troubles(reconciler, &request->problems);
         result = reconciler->files.commit_applied(reconciler->files.context, &failure);
         if (result == 0)
-            result = verify(reconciler, &failure);
+            result = verify(reconciler, &request->problems, &failure);
+        remember_troubles(reconciler, &request->problems);
         err = result ? &failure : NULL;
     } else {
         reconciler->files.drop_applied(reconciler->files.context);

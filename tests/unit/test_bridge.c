@@ -1,8 +1,14 @@
-/* Bridge and port options: written to the kernel, and read back as events tell them. links: bridge netdev */
+/* Bridge and port options: written to the kernel, and read back as events tell them. links: bridge netdev model */
+#include "model/diff.h"
+#include "model/option.h"
 #include "netns.h"
 
 #define PORT_OPTIONS (FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS)) /* what every kernel has */
+#define VLAN_OPTIONS                                                                                                           \
+    (FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING) | FIELD_BIT(FIELD_BRIDGE_VLAN_PROTOCOL) | FIELD_BIT(FIELD_BRIDGE_DEFAULT_PVID)     \
+     | FIELD_BIT(FIELD_BRIDGE_VLAN_STATISTICS) | FIELD_BIT(FIELD_BRIDGE_VLAN_STATISTICS_PER_PORT))
 
+/* Each is something else than what a new bridge has. */
 static struct interface all_bridge_options(void)
 {
     return (struct interface){
@@ -10,23 +16,43 @@ static struct interface all_bridge_options(void)
         .mac = {0x52, 0x54, 0, 1, 2, 3},
         .mtu = 1400,
         .bridge = {.stp = true, .forward_delay = 400, .hello_time = 300, .max_age = 1500, .ageing_time = 12300, .priority = 4096,
-                   .multicast_snooping = false},
+                   .group_address = {0x01, 0x80, 0xc2, 0, 0, 5}, .group_forward_mask = 16392, .no_link_local_learning = true,
+                   .vlan_protocol = 1, .default_pvid = 7, .vlan_statistics = true, .vlan_statistics_per_port = true,
+                   .multicast_snooping = false, .multicast_router = 2, .hash_max = 2048, .igmp_version = 3, .mld_version = 2,
+                   .querier = true, .query_use_address = true, .querier_interval = 20001, .query_interval = 12600,
+                   .query_response_interval = 500, .startup_query_count = 5, .startup_query_interval = 1000,
+                   .last_member_count = 9, .last_member_interval = 200, .membership_interval = 8640000,
+                   .multicast_statistics = true, .arptables = true, .iptables = true, .ip6tables = true},
     };
+}
+
+/* What the kernel of this test has of the options. */
+static field_set known_options(struct fixture *fixture, const char *name)
+{
+    field_set known = netns_find(fixture, name)->set & FIELD_BRIDGE_ALL;
+
+    assert_int_equal(FIELD_BRIDGE_ALL & ~known & ~VLAN_OPTIONS, 0);
+    return known;
+}
+
+static void assert_options(const struct interface *observed, const struct interface *to, field_set fields)
+{
+    for (int field = 0; field < INTERFACE_FIELDS; field++) {
+        const struct option *option = option_of_field(OPTION_INTERFACE, field);
+
+        if (fields & FIELD_BIT(field) && !option_same(option, observed, to)) {
+            char *is = option_format(option, observed), *shall = option_format(option, to);
+
+            fail_msg("%s: %s instead of %s", option->key, is, shall);
+        }
+    }
 }
 
 static void assert_bridge(const struct interface *bridge, const struct interface *to)
 {
     assert_int_equal(bridge->kind, INTERFACE_BRIDGE);
     assert_string_equal(bridge->kind_name, "bridge");
-    assert_int_equal(bridge->set & FIELD_BRIDGE_ALL, FIELD_BRIDGE_ALL);
-    assert_int_equal(bridge->bridge.stp, to->bridge.stp);
-    assert_int_equal(bridge->bridge.forward_delay, to->bridge.forward_delay);
-    assert_int_equal(bridge->bridge.hello_time, to->bridge.hello_time);
-    assert_int_equal(bridge->bridge.max_age, to->bridge.max_age);
-    assert_int_equal(bridge->bridge.ageing_time, to->bridge.ageing_time);
-    assert_int_equal(bridge->bridge.priority, to->bridge.priority);
-    assert_int_equal(bridge->bridge.multicast_snooping, to->bridge.multicast_snooping);
-    assert_int_equal(bridge->bridge.vlan_filtering, to->bridge.vlan_filtering);
+    assert_options(bridge, to, bridge->set & FIELD_BRIDGE_ALL);
     assert_memory_equal(bridge->mac, to->mac, 6);
     assert_int_equal(bridge->mtu, to->mtu);
 }
@@ -43,6 +69,7 @@ static void made_with_all_options(void **state)
     netns_must(fixture, &step);
     bridge = netns_find(fixture, "br0");
     assert_non_null(bridge);
+    known_options(fixture, "br0");
     assert_bridge(bridge, &to);
     assert_false(bridge->up);
     assert_int_equal(bridge->owner, OWNER_TRESTLE);
@@ -60,6 +87,7 @@ static void changed_field_by_field(void **state)
     for (int up = 0; up < 2; up++) {
         const char *name = up ? "up0" : "down0";
         struct interface *bridge, expected;
+        field_set known;
 
         netns_make_bridge(fixture, name);
         if (!up) {
@@ -70,30 +98,18 @@ static void changed_field_by_field(void **state)
         }
         expected = *netns_find(fixture, name);
         assert_int_equal(expected.up, up);
-        for (int field = FIELD_BRIDGE_STP; field <= FIELD_BRIDGE_MULTICAST_SNOOPING; field++) {
+        known = known_options(fixture, name) & ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);
+        for (int field = FIELD_BRIDGE_STP; field <= FIELD_BRIDGE_LAST; field++) {
+            const struct option *option = option_of_field(OPTION_INTERFACE, field);
             struct interface to = target;
-            struct step step;
+            struct step step = netns_set(name, &to, FIELD_BIT(field));
 
-            if (field == FIELD_BRIDGE_VLAN_FILTERING)
+            if (!(known & FIELD_BIT(field)))
                 continue;
-            step = netns_set(name, &to, FIELD_BIT(field));
+            assert_false(option_same(option, &expected, &target));
             netns_must(fixture, &step);
+            option_copy(option, &expected, &target);
             bridge = netns_find(fixture, name);
-            switch (field) {
-#define EXPECT(bit, member)                                                                                                    \
-    case bit:                                                                                                                  \
-        assert_int_not_equal(expected.bridge.member, target.bridge.member);                                                    \
-        expected.bridge.member = target.bridge.member;                                                                         \
-        break
-                EXPECT(FIELD_BRIDGE_STP, stp);
-                EXPECT(FIELD_BRIDGE_FORWARD_DELAY, forward_delay);
-                EXPECT(FIELD_BRIDGE_HELLO_TIME, hello_time);
-                EXPECT(FIELD_BRIDGE_MAX_AGE, max_age);
-                EXPECT(FIELD_BRIDGE_AGEING_TIME, ageing_time);
-                EXPECT(FIELD_BRIDGE_PRIORITY, priority);
-                EXPECT(FIELD_BRIDGE_MULTICAST_SNOOPING, multicast_snooping);
-#undef EXPECT
-            }
             assert_bridge(bridge, &expected);
         }
         netns_same_as_kernel(fixture);
@@ -104,7 +120,11 @@ static void port_options(void **state)
 {
     struct fixture *fixture = *state;
     struct interface to = {.kind = INTERFACE_VETH, .master = "br0", .up = false,
-                           .port = {.cost = 77, .priority = 9, .hairpin = true, .isolated = true, .learning = false}};
+                           .port = {.cost = 77, .priority = 9, .hairpin = true, .isolated = true, .learning = false,
+                                    .unicast_flood = false, .multicast_flood = false, .broadcast_flood = false,
+                                    .bpdu_guard = true, .root_block = true, .fast_leave = true, .multicast_router = 2,
+                                    .multicast_to_unicast = true, .proxy_arp = true, .proxy_arp_wifi = true,
+                                    .neighbour_suppression = true, .group_forward_mask = 16385}};
     struct step step = netns_set("v0", &to, FIELD_BIT(FIELD_MASTER) | PORT_OPTIONS);
     const struct interface *port;
 
@@ -114,31 +134,55 @@ static void port_options(void **state)
         netns_must(fixture, &step); /* joins and gets its options in one step; while it is down, then while it is up */
         port = netns_find(fixture, "v0");
         assert_string_equal(port->master, "br0");
-        assert_int_equal(port->set & FIELD_PORT_ALL, PORT_OPTIONS);
-        assert_int_equal(port->port.cost, 77);
-        assert_int_equal(port->port.priority, 9);
-        assert_true(port->port.hairpin);
-        assert_true(port->port.isolated);
-        assert_false(port->port.learning);
-        assert_false(port->port.unicast_flood);
-        assert_false(port->port.multicast_flood);
+        assert_true((port->set & FIELD_PORT_ALL) == PORT_OPTIONS);
+        assert_options(port, &to, PORT_OPTIONS);
         netns_same_as_kernel(fixture);
         to.port.isolated = false;
         step.fields = FIELD_BIT(FIELD_PORT_ISOLATED);
         netns_must(fixture, &step);
         assert_false(netns_find(fixture, "v0")->port.isolated);
-        assert_true(netns_find(fixture, "v0")->port.hairpin);
+        assert_options(netns_find(fixture, "v0"), &to, PORT_OPTIONS);
         to.master[0] = '\0';
         step.fields = FIELD_BIT(FIELD_MASTER) | FIELD_PORT_ALL;
         netns_must(fixture, &step);
         assert_string_equal(netns_find(fixture, "v0")->master, "");
-        assert_int_equal(netns_find(fixture, "v0")->set & FIELD_PORT_ALL, 0);
+        assert_true((netns_find(fixture, "v0")->set & FIELD_PORT_ALL) == 0);
         netns_same_as_kernel(fixture);
         text_copy(to.master, sizeof(to.master), "br0");
         to.up = to.port.isolated = true;
         step.fields = FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_UP) | PORT_OPTIONS;
     }
     assert_true(netns_find(fixture, "v0")->up);
+}
+
+/* Each field alone is changed, and no other with it. */
+static void port_field_by_field(void **state)
+{
+    struct fixture *fixture = *state;
+    struct interface expected, to = {.kind = INTERFACE_VETH, .master = "br0"};
+    struct step step = netns_set("v0", &to, FIELD_BIT(FIELD_MASTER));
+
+    netns_make_bridge(fixture, "br0");
+    foreign_make("v0", "veth");
+    netns_must(fixture, &step);
+    expected = *netns_find(fixture, "v0");
+    for (int field = FIELD_PORT_COST; field < FIELD_PORT_VLANS; field++) {
+        const struct option *option = option_of_field(OPTION_INTERFACE, field);
+
+        to = expected;
+        if (option->type == OPTION_BOOL)
+            *(bool *)((char *)&to + option->offset) ^= 1;
+        else
+            *(uint32_t *)((char *)&to + option->offset) = field == FIELD_PORT_PRIORITY ? 7 : field == FIELD_PORT_COST ? 99 : 0;
+        if (field == FIELD_PORT_GROUP_FORWARD_MASK)
+            to.port.group_forward_mask = 8;
+        assert_false(option_same(option, &expected, &to));
+        step = netns_set("v0", &to, FIELD_BIT(field));
+        netns_must(fixture, &step);
+        assert_options(netns_find(fixture, "v0"), &to, PORT_OPTIONS);
+        expected = *netns_find(fixture, "v0");
+    }
+    netns_same_as_kernel(fixture);
 }
 
 /* Somebody else changes the options of a port that is down (as "bridge link set" does): the bridge's own message is all that
@@ -188,22 +232,25 @@ static void keeps_its_mac(void **state)
     netns_same_as_kernel(fixture);
 }
 
-/* Either the kernel can do it, or the message says what it lacks. */
+/* Either the kernel can do it, or the message says what it lacks; and a bridge can be had all the same. */
 static void vlan_filtering(void **state)
 {
     struct fixture *fixture = *state;
     struct interface to = {.kind = INTERFACE_BRIDGE, .bridge.vlan_filtering = true};
     struct step step = netns_set("br0", &to, FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING));
+    struct step make = {.op = STEP_LINK_CREATE, .interface = "br1", .to = &to,
+                        .fields = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING)};
+    bool able;
 
     netns_make_bridge(fixture, "br0");
-    if (netns_apply(fixture, &step) == 0) {
-        assert_true(netns_find(fixture, "br0")->bridge.vlan_filtering);
-    } else {
+    able = interface_has(netns_find(fixture, "br0"), FIELD_BRIDGE_VLAN_FILTERING);
+    if (netns_apply(fixture, &step) != 0)
         assert_string_equal(fixture->error.text, "br0: set VLAN filtering: Operation not supported; the kernel lacks VLAN "
                                                  "filtering: CONFIG_BRIDGE_VLAN_FILTERING");
-        assert_false(netns_find(fixture, "br0")->bridge.vlan_filtering);
-        assert_true(interface_has(netns_find(fixture, "br0"), FIELD_BRIDGE_VLAN_FILTERING));
-    }
+    assert_int_equal(netns_find(fixture, "br0")->bridge.vlan_filtering, able);
+    assert_int_equal(fixture->error.code == 0, able);
+    netns_must(fixture, &make);
+    assert_int_equal(netns_find(fixture, "br1")->bridge.vlan_filtering, able);
     netns_same_as_kernel(fixture);
 }
 
@@ -224,7 +271,8 @@ static void out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(made_with_all_options), TEST(changed_field_by_field), TEST(port_options),  TEST(foreign_port_options),
+        TEST(made_with_all_options), TEST(changed_field_by_field), TEST(port_options),
+        TEST(port_field_by_field),   TEST(foreign_port_options),
         TEST(keeps_its_mac),         TEST(vlan_filtering),         TEST(out_of_range),
     };
 

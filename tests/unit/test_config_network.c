@@ -58,8 +58,25 @@ static void test_bridge(void **state)
             "d/ifcfg-x:3:15: BRIDGING_OPTS: hello_time wants a number from 100 to 1000, not \"1\"\n"
             "d/ifcfg-x:3:15: warning: BRIDGING_OPTS: unknown option \"helo_time\" of a bridge; did you mean hello_time?\n"
             "d/ifcfg-x:3:15: warning: BRIDGING_OPTS: unknown option \"path_cost\" of a bridge\n"
-            "d/ifcfg-x:3:15: BRIDGING_OPTS wants KEY=VALUE, not \"x\"\n"
-            "d/ifcfg-x:3:15: warning: BRIDGING_OPTS: multicast_querier is not supported yet, without effect\n"),
+            "d/ifcfg-x:3:15: BRIDGING_OPTS wants KEY=VALUE, not \"x\"\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nBRIDGING_OPTS='group_addr=01:80:C2:00:00:0E group_fwd_mask=0x4008 vlan_protocol=0x88a8 "
+            "default_pvid=0 multicast_router=2 hash_max=1024 hash_elasticity=4 multicast_query_interval=6000 nf_call_iptables=0'\n",
+            "br0 bridge up group_addr=01:80:c2:00:00:0e group_fwd_mask=16392 vlan_protocol=802.1ad default_pvid=0 "
+            "multicast_router=2 hash_max=1024 multicast_query_interval=6000 nf_call_iptables=no\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nBRIDGING_OPTS='vlan_protocol=802.1Q no_linklocal_learn=1'\n",
+            "br0 bridge up no_linklocal_learn=yes vlan_protocol=802.1Q\n"),
+        ONE("DEVICE=br0\nTYPE=Bridge\nBRIDGING_OPTS='group_addr=01:80:c2:00:00:01 group_fwd_mask=12 vlan_protocol=8100 "
+            "default_pvid=4095 multicast_router=3 multicast_query_interval=99 multicast_igmp_version=0x hash_max=0xg'\n",
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: group_addr wants 01:80:c2:00:00:00, or from :04 to :0f at its end, not "
+            "\"01:80:c2:00:00:01\"\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: vlan_protocol wants 802.1Q or 802.1ad, not \"8100\"\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: default_pvid wants a number from 0 to 4094, not \"4095\"\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: multicast_router wants a number from 0 to 2, not \"3\"\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: multicast_query_interval wants a number from 100 to 8640000, not \"99\"\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: multicast_igmp_version wants a number from 2 to 3, not \"0x\"\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: hash_max wants a number from 1 to 4294967295, not \"0xg\"\n"
+            "d/ifcfg-x:3:15: BRIDGING_OPTS: group_fwd_mask wants none of the bits of 7: those frames are never forwarded by a "
+            "bridge\n"),
         ONE("DEVICE=br0\nTYPE=Bridge\nHAIRPIN=yes\nHWADDR=52:54:00:00:00:01\n",
             "br0 bridge up\n"
             "d/ifcfg-x:3:1: warning: HAIRPIN has no effect without BRIDGE=\n"
@@ -85,6 +102,17 @@ static void test_port(void **state)
          "eth0 up master=br0 isolated=yes hairpin=yes learning=no cost=10 port_priority=5 unicast_flood=no multicast_flood=no "
          "addresses=\n"
          "ifcfg-eth0:5:1: warning: DELAY has no effect without TYPE=Bridge\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
+          {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nBRIDGING_OPTS='bpdu_guard=1 root_block=1 multicast_router=0 neigh_suppress=1 "
+                         "proxyarp=1 group_fwd_mask=1'"}},
+         "br0 bridge up\n"
+         "eth0 up master=br0 bpdu_guard=yes root_block=yes port_multicast_router=0 proxyarp=yes neigh_suppress=yes "
+         "port_group_fwd_mask=1 addresses=\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
+          {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nBRIDGING_OPTS=group_fwd_mask=0x6"}},
+         "br0 bridge up\n"
+         "ifcfg-eth0:3:15: BRIDGING_OPTS: group_fwd_mask wants none of the bits of 2: those frames are never forwarded by a "
+         "port\n"},
         {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br7"}, {"ifcfg-eth1", "DEVICE=eth1\nBRIDGE=br7"}},
          "br7 bridge up\neth0 up master=br7 addresses=\neth1 up master=br7 addresses=\n"
          "ifcfg-eth0:2:8: warning: BRIDGE=br7: no file states this bridge; it is made without options, as ifup did\n"},

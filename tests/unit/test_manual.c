@@ -49,6 +49,7 @@ static void add_value(struct text *text, const struct option *row)
 {
     static const char *const words[] = {
         [OPTION_SIZE] = "SIZE", [OPTION_STRING] = "TEXT", [OPTION_NAME] = "NAME",   [OPTION_MAC] = "MAC",
+        [OPTION_GROUP_MAC] = "MAC",
         [OPTION_UUID] = "UUID", [OPTION_BOOL] = "yes|no",   [OPTION_VLANS] = "VLANS",
         [OPTION_RATE] = "AVERAGE\\[,PEAK\\[,BURST\\]\\]",
         [OPTION_LATER] = NULL,
@@ -74,6 +75,11 @@ static void add_row(struct text *text, const struct option *row)
     if (row->fallback) {
         text_add(text, " Default: ");
         add_escaped(text, row->fallback);
+        text_add(text, ".");
+    }
+    if (row->needs) {
+        text_add(text, " Needs ");
+        add_escaped(text, row->needs);
         text_add(text, ".");
     }
     if (row->scope == OPTION_NIC && row->change == CHANGE_LIVE)
@@ -110,9 +116,9 @@ static void network_rows(struct text *text)
     add_rows(text, "Words of BRIDGING_OPTS for a bridge", OPTION_INTERFACE, "bridge", ROWS_USED);
     add_rows(text, "Words of BRIDGING_OPTS for a port", OPTION_INTERFACE, "port", ROWS_USED);
     add_rows(text, "Known, and not there yet: a warning says so", OPTION_INTERFACE, NULL, ROWS_LATER);
-    add_rows(text, "Words of BRIDGING_OPTS for a bridge that are not there yet", OPTION_INTERFACE, "bridge", ROWS_LATER);
     add_rows(text, "Words of BRIDGING_OPTS for a port that are not there yet", OPTION_INTERFACE, "port", ROWS_LATER);
     add_rows(text, "Known, and without effect here", OPTION_INTERFACE, NULL, ROWS_IGNORED);
+    add_rows(text, "Words of BRIDGING_OPTS without effect here", OPTION_INTERFACE, "bridge", ROWS_IGNORED);
 }
 
 static void settings_rows(struct text *text)

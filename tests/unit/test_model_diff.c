@@ -258,6 +258,32 @@ static void what_cannot_be_is_told_and_the_rest_is_planned(void **state)
            "error: eth2: bridge br7 does not exist, and no file states it: write ifcfg-br7 with TYPE=Bridge\n");
 }
 
+/* An option that a link of this kernel does not show: said, and no step. A time may be off by a hundredth of a second. */
+static void what_this_kernel_lacks_is_told_and_the_rest_is_planned(void **state)
+{
+    (void)state;
+    for (int known = 0; known < 2; known++) {
+        struct fixture host = {0};
+        struct interface *wanted = want_bridge(&host.wanted, "br0");
+        struct interface *there = see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE);
+
+        wanted->set |= FIELD_BIT(FIELD_BRIDGE_DEFAULT_PVID) | FIELD_BIT(FIELD_BRIDGE_IPTABLES) | FIELD_BIT(FIELD_BRIDGE_PRIORITY)
+                       | FIELD_BIT(FIELD_BRIDGE_QUERY_INTERVAL);
+        wanted->bridge.default_pvid = 7;
+        wanted->bridge.iptables = false; /* which is so where there is no such thing */
+        wanted->bridge.priority = 9;
+        wanted->bridge.query_interval = known ? 12502 : 12501;
+        there->set |= FIELD_BIT(FIELD_BRIDGE_FORWARD_DELAY) | FIELD_BIT(FIELD_BRIDGE_PRIORITY)
+                      | FIELD_BIT(FIELD_BRIDGE_QUERY_INTERVAL) | (known ? FIELD_BIT(FIELD_BRIDGE_DEFAULT_PVID) : 0);
+        there->bridge.forward_delay = 0;
+        there->bridge.query_interval = 12500;
+        expect(&host, false,
+               known ? "link-set: set br0 priority 0 → 9, default_pvid 0 → 7, multicast_query_interval 12500 → 12502\n"
+                     : "link-set: set br0 priority 0 → 9\n"
+                       "error: br0: default_pvid: this kernel does not have it: CONFIG_BRIDGE_VLAN_FILTERING\n");
+    }
+}
+
 static void a_default_route_moves_with_its_address(void **state)
 {
     struct fixture host = {0};
@@ -449,6 +475,7 @@ int main(void)
         cmocka_unit_test(half_made_links_are_finished_or_removed),
         cmocka_unit_test(a_foreign_bridge_is_adopted_only_when_asked),
         cmocka_unit_test(what_cannot_be_is_told_and_the_rest_is_planned),
+        cmocka_unit_test(what_this_kernel_lacks_is_told_and_the_rest_is_planned),
         cmocka_unit_test(a_default_route_moves_with_its_address),
         cmocka_unit_test(a_foreign_default_route_is_not_touched),
         cmocka_unit_test(onboot_no_is_neither_brought_up_nor_removed),

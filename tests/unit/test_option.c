@@ -179,6 +179,8 @@ static const char *example_of(const struct option *row, char buffer[32])
         return "br0";
     case OPTION_MAC:
         return "52:54:00:12:34:56";
+    case OPTION_GROUP_MAC:
+        return "01:80:c2:00:00:0e";
     case OPTION_UUID:
         return "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
     case OPTION_RATE:
