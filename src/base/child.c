@@ -10,11 +10,13 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,7 +31,7 @@
 
 enum { PIDFD = 3 }; /* idtype_t's P_PIDFD; older C libraries have no name for it */
 
-enum stage { STAGE_CGROUP, STAGE_DESCRIPTORS, STAGE_PRIVILEGES, STAGE_EXEC };
+enum stage { STAGE_CGROUP, STAGE_MOUNTS, STAGE_DESCRIPTORS, STAGE_PRIVILEGES, STAGE_EXEC };
 
 /* What the child says when it fails. When it succeeds, its end of the socket pair closes on exec. */
 struct report {
@@ -62,6 +64,17 @@ static int join_cgroup(int cgroup)
 {
     CLEANUP(close_fdp) int fd = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
     return fd < 0 || write(fd, "0", 1) < 0 ? -1 : 0;
+}
+
+/* What is mounted elsewhere later is seen here; what is mounted here is seen nowhere else. */
+static int mount_directories(const struct child_spec *spec)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        return -1;
+    for (size_t i = 0; i < spec->mount_count; i++)
+        if (mount(spec->mounts[i].directory, spec->mounts[i].at, NULL, MS_BIND, NULL) < 0)
+            return -1;
+    return 0;
 }
 
 static int place_descriptors(const struct child_spec *spec, int *gate)
@@ -130,6 +143,8 @@ _Noreturn static void run_child(const struct child_spec *spec, int gate, bool bo
     umask(022);
     if (spec->cgroup >= 0 && !born_in_cgroup && join_cgroup(spec->cgroup) < 0)
         give_up(gate, STAGE_CGROUP);
+    if (spec->mount_count && mount_directories(spec) < 0)
+        give_up(gate, STAGE_MOUNTS);
     if (place_descriptors(spec, &gate) < 0)
         give_up(gate, STAGE_DESCRIPTORS);
     if (spec->unprivileged && drop_privileges(spec) < 0)
@@ -231,6 +246,7 @@ static int tell(const struct report *report, struct error *err)
 {
     static const char *const failures[] = {
         [STAGE_CGROUP] = "cannot enter its cgroup",
+        [STAGE_MOUNTS] = "cannot mount its directories",
         [STAGE_DESCRIPTORS] = "cannot take over its descriptors",
         [STAGE_PRIVILEGES] = "cannot drop its privileges",
         [STAGE_EXEC] = "cannot be executed",

@@ -7,11 +7,17 @@
 
 struct error;
 
+struct child_mount {
+    const char *directory, *at; /* both exist */
+};
+
 struct child_spec {
     const char *const *arguments; /* [0] is the program's path; NULL at the end */
     const int *keep;              /* descriptors (from 3) that the program inherits under their own numbers; it gets no others */
     size_t keep_count;
     int output;                   /* stdout and stderr; -1 = /dev/null. stdin is always /dev/null */
+    const struct child_mount *mounts; /* in a mount namespace of the program's own */
+    size_t mount_count;
     bool unprivileged;            /* drops to uid, gid and groups, no capabilities, no_new_privs */
     uid_t uid;
     gid_t gid;

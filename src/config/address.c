@@ -40,13 +40,23 @@ static const struct lexer_entry *find_numbered(const struct reader *reader, cons
     return lexer_find(reader->section, name);
 }
 
-static bool read_bool(struct reader *reader, const char *key, bool fallback)
+static bool read_entry_bool(struct reader *reader, const struct lexer_entry *entry, bool fallback)
 {
-    const struct lexer_entry *entry = lexer_find(reader->section, key);
     bool value = fallback;
     if (entry && option_parse_bool(entry->value, &value) < 0)
         complain_value(reader, entry, "yes or no");
     return value;
+}
+
+static bool read_bool(struct reader *reader, const char *key, bool fallback)
+{
+    return read_entry_bool(reader, lexer_find(reader->section, key), fallback);
+}
+
+/* KEYnumber says it of one address, KEY of all that have no KEYnumber. */
+static bool read_numbered_bool(struct reader *reader, const char *key, int number)
+{
+    return read_entry_bool(reader, find_numbered(reader, key, number), read_bool(reader, key, true));
 }
 
 static void add_address(struct reader *reader, const struct address *address, const struct lexer_entry *entry)
@@ -110,6 +120,8 @@ static void read_ipv4_address(struct reader *reader, const struct lexer_entry *e
         return;
     address.prefix = (uint8_t)prefix;
     address.scope = address.bytes[0] == 127 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+    address.unchecked = !read_numbered_bool(reader, "ARPCHECK", number);
+    address.unannounced = !read_numbered_bool(reader, "ARPUPDATE", number);
     add_address(reader, &address, entry);
 }
 
@@ -304,6 +316,8 @@ static void read_ipv6(struct reader *reader)
     read_ipv6_gateway(reader);
 }
 
+/* DHCP */
+
 /* Does a DHCP client give the IPv4 addresses? The scripts take any word but dhcp and bootp for static. */
 static bool is_dynamic(struct reader *reader)
 {
@@ -311,18 +325,34 @@ static bool is_dynamic(struct reader *reader)
     char shown[QUOTE_SIZE];
     if (!entry || strcasecmp(entry->value, "none") == 0 || strcasecmp(entry->value, "static") == 0)
         return false;
-    bool dynamic = strcasecmp(entry->value, "dhcp") == 0 || strcasecmp(entry->value, "bootp") == 0;
-    complain(reader->complaints, true, entry->line, entry->column,
-             dynamic ? "BOOTPROTO=%s is not supported yet: the interface gets no IPv4 address" : "BOOTPROTO=%s is taken for none",
-             dynamic ? entry->value : quote_text(entry->value, shown));
-    return dynamic;
+    if (strcasecmp(entry->value, "dhcp") == 0 || strcasecmp(entry->value, "bootp") == 0)
+        return true;
+    complain(reader->complaints, true, entry->line, entry->column, "BOOTPROTO=%s is taken for none", quote_text(entry->value, shown));
+    return false;
+}
+
+/* The keys with rows of their own have been read. */
+static void read_dhcp(struct reader *reader)
+{
+    const struct lexer_entry *device = lexer_find(reader->section, "GATEWAYDEV"), *unused = find_numbered(reader, "IPADDR", -1);
+    struct dhcp_options *dhcp = &reader->interface->dhcp;
+    if (!unused)
+        unused = find_numbered(reader, "IPADDR", 0);
+    if (unused)
+        complain(reader->complaints, true, unused->line, unused->column, "%s is not used: BOOTPROTO=dhcp asks a server", unused->key);
+    dhcp->client = true;
+    dhcp->metric = read_metric(reader);
+    dhcp->unchecked = !read_bool(reader, "ARPCHECK", true);
+    dhcp->ignore_gateway |= !read_bool(reader, "DEFROUTE", true) || (device && strcmp(device->value, reader->interface->name) != 0);
 }
 
 void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)
 {
     struct reader reader = {.section = section, .ifcfg = ifcfg, .interface = ifcfg->interface, .complaints = complaints};
     bool dynamic = is_dynamic(&reader);
-    if (!dynamic) {
+    if (dynamic) {
+        read_dhcp(&reader);
+    } else {
         int gap = read_ipv4_addresses(&reader);
         warn_of_unused(&reader, gap);
         read_gateway(&reader);

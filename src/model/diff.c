@@ -235,12 +235,17 @@ static void plan_mark(struct diff *diff, const struct interface *observed, const
 
 /* -- deletions ------------------------------------------------------------------------------------------------------------------ */
 
-static bool has_address(const struct interface *interface, const struct address *address)
+static const struct address *find_address(const struct interface *interface, const struct address *address)
 {
     for (size_t i = 0; interface && i < interface->address_count; i++)
         if (address_same(&interface->addresses[i], address))
-            return true;
-    return false;
+            return &interface->addresses[i];
+    return NULL;
+}
+
+static bool has_address(const struct interface *interface, const struct address *address)
+{
+    return find_address(interface, address);
 }
 
 static bool has_route(const struct interface *interface, const struct route *route)
@@ -495,15 +500,41 @@ static void plan_bridges_up(struct diff *diff)
     }
 }
 
+#define RENEWAL 2 /* seconds: what ends within them of each other ends at once */
+
+/* Is the observed life of an address another than the wanted one? */
+static bool lives_otherwise(const struct address *wanted, const struct address *observed)
+{
+    if (!wanted->expires || !observed->expires)
+        return wanted->expires || (observed->expires && wanted->valid == UINT32_MAX);
+    return wanted->expires > observed->expires + RENEWAL || observed->expires > wanted->expires + RENEWAL;
+}
+
+static void plan_renewal(struct diff *diff, const char *name, const struct address *wanted)
+{
+    char value[ADDRESS_TEXT_SIZE], line[128];
+
+    if (wanted->expires)
+        snprintf(line, sizeof(line), "let address %s of %s last %u s from now", address_text(wanted, value), name, wanted->valid);
+    else
+        snprintf(line, sizeof(line), "let address %s of %s last for ever", address_text(wanted, value), name);
+    add_interface_step(diff, STEP_ADDRESS_RENEW, name, line)->address = *wanted;
+}
+
 static void plan_addresses(struct diff *diff)
 {
     for (size_t i = 0; i < diff->wanted->count; i++) {
         const struct interface *wanted = diff->wanted->items[i];
         const struct interface *observed = network_find(diff->observed, wanted->name);
 
-        for (size_t j = 0; !diff->skipped[i] && j < wanted->address_count; j++)
-            if (!has_address(observed, &wanted->addresses[j]))
+        for (size_t j = 0; !diff->skipped[i] && j < wanted->address_count; j++) {
+            const struct address *there = find_address(observed, &wanted->addresses[j]);
+
+            if (!there)
                 plan_address(diff, STEP_ADDRESS_ADD, wanted->name, &wanted->addresses[j]);
+            else if (lives_otherwise(&wanted->addresses[j], there))
+                plan_renewal(diff, wanted->name, &wanted->addresses[j]);
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#define ARPING_WAIT 3 /* seconds, as the classic scripts have it */
 #define VLAN_MAX 4094 /* 4095 is reserved (IEEE 802.1Q) */
 
 const char *const interface_kind_names[] = {"ethernet", "loopback", "bridge", "tap", "veth", "vlan", "bond",
@@ -22,6 +23,8 @@ struct interface *interface_new(const char *name)
 
     text_copy(interface->name, sizeof(interface->name), name);
     interface->onboot = true;
+    interface->dhcp.send_hostname = true;
+    interface->arping_wait = ARPING_WAIT;
     return interface;
 }
 
@@ -34,6 +37,9 @@ struct interface *interface_copy(const struct interface *interface)
     copy->routes = memory_copy(interface->routes, interface->route_count * sizeof(*interface->routes));
     copy->sysctls = memory_copy(interface->sysctls, interface->sysctl_count * sizeof(*interface->sysctls));
     copy->file = memory_string(interface->file);
+    copy->dhcp.hostname = memory_string(interface->dhcp.hostname);
+    copy->dhcp.fqdn = memory_string(interface->dhcp.fqdn);
+    copy->dhcp.client_id = memory_string(interface->dhcp.client_id);
     return copy;
 }
 
@@ -46,6 +52,9 @@ void interface_free(struct interface *interface)
     free(interface->sysctls);
     free(interface->vlans);
     free(interface->file);
+    free(interface->dhcp.hostname);
+    free(interface->dhcp.fqdn);
+    free(interface->dhcp.client_id);
     free(interface);
 }
 

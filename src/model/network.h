@@ -112,6 +112,8 @@ struct address {
     uint32_t flags;     /* IFA_F_*; observed */
     uint32_t valid;     /* seconds; UINT32_MAX = for ever; observed */
     uint32_t preferred;
+    uint64_t expires;   /* CLOCK_BOOTTIME, in seconds: where `valid` ends; 0 = never, or not known. What is compared */
+    bool unchecked, unannounced; /* WANTED: ARPCHECK=no, ARPUPDATE=no */
 };
 
 struct route {
@@ -165,6 +167,17 @@ struct sysctl {
     int32_t value;
 };
 
+/* Of BOOTPROTO=dhcp; WANTED only. */
+struct dhcp_options {
+    bool client;         /* a DHCP client gives the IPv4 addresses */
+    char *hostname, *fqdn, *client_id; /* owned; NULL = not stated */
+    bool send_hostname;  /* the host's own name, when none is stated */
+    bool release;        /* the lease is given back when it is not wanted any more */
+    bool ignore_gateway; /* DHCLIENT_IGNORE_GATEWAY, or DEFROUTE and GATEWAYDEV do not want it */
+    bool unchecked;      /* ARPCHECK=no: the offered address is not looked for on the wire */
+    uint32_t metric;     /* of the lease's routes */
+};
+
 struct rate { /* virsh's units; all zero = no limit */
     uint32_t average; /* KiB/s */
     uint32_t peak;    /* KiB/s */
@@ -198,6 +211,8 @@ struct interface {
     /* WANTED only */
     char *file;           /* that states it, for messages; NULL = a command or a VM's NIC */
     uint8_t hwaddr[6];    /* HWADDR=: the NIC must have this MAC; all zero = any */
+    struct dhcp_options dhcp;
+    uint32_t arping_wait; /* ARPING_WAIT: seconds that an address is looked for before it is taken */
     bool onboot;          /* ONBOOT: brought up by start-up and apply */
     bool adopt;           /* a foreign link of that name may be taken over (apply, iface verbs) */
 

@@ -19,6 +19,7 @@ static const struct {
     [STEP_LINK_SET] = {"link-set", STEP_LINK_SET},
     [STEP_ADDRESS_ADD] = {"address-add", STEP_ADDRESS_DELETE},
     [STEP_ADDRESS_DELETE] = {"address-delete", STEP_ADDRESS_ADD},
+    [STEP_ADDRESS_RENEW] = {"address-renew", -1},
     [STEP_ROUTE_ADD] = {"route-add", STEP_ROUTE_DELETE},
     [STEP_ROUTE_DELETE] = {"route-delete", STEP_ROUTE_ADD},
     [STEP_REPLAY] = {"replay", STEP_REPLAY},

@@ -14,6 +14,7 @@ enum step_op {
     STEP_LINK_SET,       /* from, to, fields: only those fields change */
     STEP_ADDRESS_ADD,    /* interface, address */
     STEP_ADDRESS_DELETE,
+    STEP_ADDRESS_RENEW,  /* interface, address: it is there; its lifetimes are set anew */
     STEP_ROUTE_ADD,      /* interface, route */
     STEP_ROUTE_DELETE,
     STEP_REPLAY,         /* message: one of the kernel's own, said anew */

@@ -32,6 +32,7 @@ bool step_shows(const struct step *step, const struct network *observed)
     case STEP_LINK_SET:
         return link && !(interface_changed_fields(step->to, link) & step->fields);
     case STEP_ADDRESS_ADD:
+    case STEP_ADDRESS_RENEW:
         return has_address(link, &step->address);
     case STEP_ADDRESS_DELETE:
         return !has_address(link, &step->address);

@@ -71,6 +71,7 @@ static int prepare(struct netdev_request *request, const struct step *step, stru
         return netdev_change_set(request, step, err);
     case STEP_ADDRESS_ADD:
     case STEP_ADDRESS_DELETE:
+    case STEP_ADDRESS_RENEW:
         return netdev_address_write(request, step, err);
     case STEP_ROUTE_ADD:
     case STEP_ROUTE_DELETE:

@@ -6,6 +6,7 @@
 #include <netlink/route/addr.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -18,6 +19,14 @@ struct reading {
     struct address address;
     bool good;
 };
+
+static uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return (uint64_t)time.tv_sec;
+}
 
 static void read_object(struct nl_object *object, void *context)
 {
@@ -36,6 +45,8 @@ static void read_object(struct nl_object *object, void *context)
     address->flags = rtnl_addr_get_flags(typed);
     address->valid = rtnl_addr_get_valid_lifetime(typed);
     address->preferred = rtnl_addr_get_preferred_lifetime(typed);
+    if (address->valid != UINT32_MAX)
+        address->expires = now() + address->valid;
     reading->good = true;
 }
 
@@ -146,7 +157,7 @@ static void put_life(struct nlmsghdr *message, const struct address *address)
 
 int netdev_address_write(struct netdev_request *request, const struct step *step, struct error *err)
 {
-    bool add = step->op == STEP_ADDRESS_ADD;
+    bool renew = step->op == STEP_ADDRESS_RENEW, add = renew || step->op == STEP_ADDRESS_ADD;
     const struct address *address = &step->address;
     struct netdev_draft draft;
     struct ifaddrmsg *fixed;
@@ -154,7 +165,7 @@ int netdev_address_write(struct netdev_request *request, const struct step *step
 
     if (address->family != AF_INET && address->family != AF_INET6)
         return error_set(err, EINVAL, "%s: neither an IPv4 nor an IPv6 address", step->interface);
-    netdev_write_begin(&draft, add ? RTM_NEWADDR : RTM_DELADDR, add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+    netdev_write_begin(&draft, add ? RTM_NEWADDR : RTM_DELADDR, renew ? NLM_F_REPLACE : add ? NLM_F_CREATE | NLM_F_EXCL : 0);
     fixed = mnl_nlmsg_put_extra_header(&draft.header, sizeof(*fixed));
     fixed->ifa_family = (uint8_t)address->family;
     fixed->ifa_prefixlen = address->prefix;
@@ -165,9 +176,9 @@ int netdev_address_write(struct netdev_request *request, const struct step *step
         put_ipv4(&draft.header, step);
     if (add)
         put_life(&draft.header, address);
-    draft.message.fine = add ? EEXIST : EADDRNOTAVAIL;
+    draft.message.fine = renew ? 0 : add ? EEXIST : EADDRNOTAVAIL;
     draft.message.gone_is_fine = !add;
-    snprintf(draft.message.what, sizeof(draft.message.what), "%s address %s", add ? "add" : "delete",
+    snprintf(draft.message.what, sizeof(draft.message.what), "%s address %s", renew ? "renew" : add ? "add" : "delete",
              address_text(address, text));
     netdev_write_add(request, &draft);
     return 0;

@@ -74,6 +74,7 @@ const char *netdev_cure(const struct step *step, int code)
     case STEP_ROUTE_ADD:
         return cure_route(code);
     case STEP_ADDRESS_ADD:
+    case STEP_ADDRESS_RENEW:
         return code == EACCES ? "IPv6 is switched off there: net.ipv6.conf.NAME.disable_ipv6" : NULL;
     default:
         return NULL;

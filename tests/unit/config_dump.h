@@ -24,6 +24,19 @@ static inline void dump_problems(struct text *text, const struct problems *probl
     }
 }
 
+static inline void dump_dhcp(struct text *text, const struct dhcp_options *dhcp)
+{
+    text_add(text, " dhcp");
+    if (dhcp->metric)
+        text_format(text, " metric=%u", dhcp->metric);
+    if (dhcp->hostname)
+        text_format(text, " hostname=%s", dhcp->hostname);
+    if (dhcp->client_id)
+        text_format(text, " client_id=%s", dhcp->client_id);
+    text_format(text, "%s%s%s%s", dhcp->send_hostname ? "" : " nameless", dhcp->release ? " release" : "",
+                dhcp->ignore_gateway ? " ignore_gateway" : "", dhcp->unchecked ? " unchecked" : "");
+}
+
 /* "br0 bridge up stp=yes addresses=10.0.0.1/24": only what was stated. */
 static inline void dump_interface(struct text *text, const struct interface *interface)
 {
@@ -45,10 +58,13 @@ static inline void dump_interface(struct text *text, const struct interface *int
             CLEANUP(freep) char *value = option_format(row, interface);
             text_format(text, " %s=%s", row->name, value ? value : "");
         }
+    if (interface->dhcp.client)
+        dump_dhcp(text, &interface->dhcp);
     if (interface_has(interface, FIELD_ADDRESSES))
         text_add(text, " addresses=");
     for (size_t i = 0; i < interface->address_count; i++)
-        text_format(text, "%s%s", i ? "," : "", address_text(&interface->addresses[i], buffer));
+        text_format(text, "%s%s%s%s", i ? "," : "", address_text(&interface->addresses[i], buffer),
+                    interface->addresses[i].unchecked ? "!" : "", interface->addresses[i].unannounced ? "?" : "");
     if (interface_has(interface, FIELD_ROUTES))
         text_add(text, " routes=");
     for (size_t i = 0; i < interface->route_count; i++)

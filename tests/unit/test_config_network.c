@@ -173,8 +173,16 @@ static void test_addresses(void **state)
             "d/ifcfg-x:2:8: IPADDR wants an address that an interface can have, not \"224.0.0.1\"\n"),
         ONE("DEVICE=eth0\nIPADDR=\nNETMASK=\n", "eth0 up\n"),
         ONE("DEVICE=eth0\nBOOTPROTO=dhcp\nIPADDR=10.0.0.1\nIPV6ADDR=2001:db8::1\n",
-            "eth0 up addresses=2001:db8::1/64\n"
-            "d/ifcfg-x:2:1: warning: BOOTPROTO=dhcp is not supported yet: the interface gets no IPv4 address\n"),
+            "eth0 up dhcp addresses=2001:db8::1/64\n"
+            "d/ifcfg-x:3:1: warning: IPADDR is not used: BOOTPROTO=dhcp asks a server\n"),
+        ONE("DEVICE=eth0\nBOOTPROTO=BOOTP\nMETRIC=7\nDEFROUTE=no\nDHCP_HOSTNAME=h\nDHCP_CLIENT_ID=01:02\nARPCHECK=no\n",
+            "eth0 up dhcp metric=7 hostname=h client_id=01:02 ignore_gateway unchecked\n"),
+        ONE("DEVICE=eth0\nBOOTPROTO=dhcp\nGATEWAYDEV=eth1\nDHCP_SEND_HOSTNAME=no\nDHCPRELEASE=yes\n",
+            "eth0 up dhcp nameless release ignore_gateway\n"),
+        ONE("DEVICE=eth0\nIPADDR0=10.0.0.1\nIPADDR1=10.0.0.2\nARPCHECK=no\nARPCHECK1=yes\nARPUPDATE0=no\n",
+            "eth0 up addresses=10.0.0.1/8!?,10.0.0.2/8\n"),
+        ONE("DEVICE=eth0\nBOOTPROTO=dhcp\nARPCHECK=maybe\n",
+            "d/ifcfg-x:3:10: ARPCHECK wants yes or no, not \"maybe\"\n"),
         ONE("DEVICE=eth0\nBOOTPROTO=dchp\n", "eth0 up\nd/ifcfg-x:2:1: warning: BOOTPROTO=\"dchp\" is taken for none\n"),
         ONE("DEVICE=eth0\nIPV6ADDR=2001:db8::1/48\nIPV6ADDR_SECONDARIES=\"2001:db8::2 fe80::1/128\"\n",
             "eth0 up addresses=2001:db8::1/48,2001:db8::2/64,fe80::1/128\n"),
