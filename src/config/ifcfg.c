@@ -284,6 +284,7 @@ static void read_interface(struct reader *reader)
             read_key(reader, &section->entries[i]);
     read_bridging_options(reader);
     bound_forward_delay(reader);
+    ifcfg_vlans_read(section, reader->bridge || reader->port, reader->ifcfg, &reader->complaints);
     warn_of_later_keys(reader);
     /* A bridge's port has no addresses of its own: the scripts flush it and read none of its IP keys. */
     if (reader->port)

@@ -174,7 +174,7 @@ static void describe_rate(struct text *line, const char *name, const struct rate
 static void describe_port(struct text *line, const struct interface *to, field_set fields)
 {
     if (fields & FIELD_BIT(FIELD_PORT_VLANS)) {
-        char *vlans = port_vlans_text(to->vlans);
+        char *vlans = to->vlans ? port_vlans_text(to->vlans) : memory_string("as a new port has them");
 
         text_format(line, "%sVLANs %s", line->length ? ", " : "", vlans);
         free(vlans);
@@ -459,6 +459,15 @@ static void plan_create(struct diff *diff, const struct interface *wanted)
     text_copy(step->needs, sizeof(step->needs), wanted->master);
 }
 
+/* A port of which the files spoke of VLANs and don't any more gets a new port's. */
+static field_set dropped_vlans(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
+{
+    const struct interface *previous = network_find(diff->previous, wanted->name);
+    bool dropped = previous && interface_has(previous, FIELD_PORT_VLANS) && !interface_has(wanted, FIELD_PORT_VLANS);
+
+    return dropped && observed->vlans ? FIELD_BIT(FIELD_PORT_VLANS) : 0;
+}
+
 /* Masters first: a port is created or enslaved in one message that names its master. */
 static void plan_links(struct diff *diff, bool masters)
 {
@@ -473,7 +482,7 @@ static void plan_links(struct diff *diff, bool masters)
             plan_create(diff, wanted);
             continue;
         }
-        fields = interface_changed_fields(wanted, observed);
+        fields = interface_changed_fields(wanted, observed) | dropped_vlans(diff, wanted, observed);
         if (observed->half_made)
             plan_mark(diff, observed, "mark it as made by trestle (its making was cut short)");
         else if (fields && is_made_by_trestle(wanted->kind) && !is_ours(observed))
