@@ -6,17 +6,9 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "config/config_internal.h"
+#include "config/check_internal.h"
 
-struct check {
-    struct ifcfg *files;
-    struct ifcfg **by_device; /* sorted; in the order of the files where the device is the same */
-    size_t count;
-    bool lone; /* not all files are here: what they contradict each other in may be mended by the rest */
-    struct problems *problems;
-};
-
-static void drop(struct ifcfg *file)
+void check_drop(struct ifcfg *file)
 {
     interface_free(file->interface);
     file->interface = NULL;
@@ -37,8 +29,7 @@ static void sort_by_device(struct check *check)
     qsort(check->by_device, check->count, sizeof(struct ifcfg *), compare_devices);
 }
 
-/* The first file of that DEVICE, or NULL. */
-static struct ifcfg *find_device(const struct check *check, const char *device)
+struct ifcfg *check_find(const struct check *check, const char *device)
 {
     size_t low = 0, high = check->count;
     while (low < high) {
@@ -62,111 +53,7 @@ static void check_devices(const struct check *check)
         }
         problems_add(check->problems, check->lone, file->file->path, file->device_place.line, file->device_place.column,
                      "DEVICE=%s is stated by %s already", file->device, check->by_device[first]->file->path);
-        drop(file);
-    }
-}
-
-/* Masters */
-
-static void refuse_master(const struct check *check, struct ifcfg *file, const char *why)
-{
-    problems_add(check->problems, false, file->file->path, file->bridge_place.line, file->bridge_place.column, "BRIDGE=%s: %s",
-                 file->interface->master, why);
-    drop(file);
-}
-
-/* A bridge that is a port: the kernel has no such thing, and most often it is a loop. */
-static void refuse_bridge_as_port(const struct check *check, struct ifcfg *file)
-{
-    struct text chain = {0};
-    const struct ifcfg *at = file;
-    text_add(&chain, at->device);
-    bool loop = false;
-    for (size_t hops = 0; at && at->interface && at->interface->master[0] && hops < 8 && !loop; hops++) {
-        text_format(&chain, " -> %s", at->interface->master);
-        loop = strcmp(at->interface->master, file->device) == 0;
-        at = find_device(check, at->interface->master);
-    }
-    CLEANUP(freep) char *why = loop ? memory_format("the bridge would be its own port (%s)", chain.data)
-                                    : memory_format("%s is a bridge itself, and can't be a port of another", file->device);
-    refuse_master(check, file, why);
-    text_clear(&chain);
-}
-
-static void add_implicit(const struct check *check, struct ifcfg *file, struct network *implicit)
-{
-    const char *name = file->interface->master;
-    if (network_find(implicit, name))
-        return;
-    struct interface *bridge = interface_new(name);
-    bridge->kind = INTERFACE_BRIDGE;
-    bridge->up = true;
-    bridge->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP);
-    bridge->file = memory_string(file->file->path);
-    network_insert(implicit, bridge);
-    if (!check->lone)
-        problems_add(check->problems, true, file->file->path, file->bridge_place.line, file->bridge_place.column,
-                     "BRIDGE=%s: no file states this bridge; it is made without options, as ifup did", name);
-}
-
-static void check_master(const struct check *check, struct ifcfg *file, struct network *implicit)
-{
-    if (file->interface->kind == INTERFACE_BRIDGE) {
-        refuse_bridge_as_port(check, file);
-        return;
-    }
-    if (file->interface->kind == INTERFACE_LOOPBACK || strcmp(file->interface->master, "lo") == 0) {
-        refuse_master(check, file, "the loopback interface has no place in a bridge");
-        return;
-    }
-    if (strcmp(file->interface->master, file->device) == 0) {
-        refuse_master(check, file, "an interface can't be its own port");
-        return;
-    }
-    const struct ifcfg *master = find_device(check, file->interface->master);
-    if (!master) {
-        add_implicit(check, file, implicit);
-    } else if (master->skipped) {
-        problems_add(check->problems, true, file->file->path, file->bridge_place.line, file->bridge_place.column,
-                     "BRIDGE=%s: %s is skipped, so this file is skipped too", file->interface->master, master->file->path);
-        file->skipped = true;
-        drop(file);
-    } else if (master->interface && master->interface->kind != INTERFACE_BRIDGE) {
-        CLEANUP(freep) char *why = memory_format("%s does not say TYPE=Bridge", master->file->path);
-        refuse_master(check, file, why);
-    }
-}
-
-static void check_masters(const struct check *check, struct network *implicit)
-{
-    /* Bridges first, while the masters of all are still there to show a loop. */
-    for (int bridges = 1; bridges >= 0; bridges--)
-        for (size_t i = 0; i < check->count; i++) {
-            struct ifcfg *file = &check->files[i];
-            if (file->interface && file->interface->master[0] && (file->interface->kind == INTERFACE_BRIDGE) == bridges)
-                check_master(check, file, implicit);
-        }
-}
-
-/* VLANs of ports, and of bridges */
-
-static const struct interface *bridge_of(const struct check *check, const struct ifcfg *file, const struct network *implicit)
-{
-    const struct ifcfg *master = file->interface->kind == INTERFACE_BRIDGE ? file : find_device(check, file->interface->master);
-    return master ? master->interface : network_find(implicit, file->interface->master);
-}
-
-/* Of single files the bridge's may not be among them. */
-static void check_vlans(const struct check *check, const struct network *implicit)
-{
-    for (size_t i = 0; i < check->count; i++) {
-        struct ifcfg *file = &check->files[i];
-        const struct interface *bridge;
-        if (!file->interface || !interface_has(file->interface, FIELD_PORT_VLANS))
-            continue;
-        bridge = bridge_of(check, file, implicit);
-        if (bridge && !(check->lone && network_find(implicit, bridge->name)))
-            ifcfg_vlans_check(file, bridge, check->problems);
+        check_drop(file);
     }
 }
 
@@ -270,8 +157,7 @@ void check_network(struct ifcfg *files, size_t count, bool lone, struct network 
     struct check check = {.files = files, .count = count, .lone = lone, .problems = problems};
     sort_by_device(&check);
     check_devices(&check);
-    check_masters(&check, implicit);
-    check_vlans(&check, implicit);
+    check_links(&check, implicit);
     check_addresses(&check);
     check_default_routes(&check);
     free(check.by_device);

@@ -75,16 +75,26 @@ struct ifcfg {
     char device[INTERFACE_NAME_SIZE];     /* "" = none could be read */
     struct interface *interface;          /* NULL: skipped, or with an error */
     bool skipped;                         /* of a kind that is not supported yet */
-    struct ifcfg_place device_place, bridge_place, gateway_place, vlans_place;
+    struct ifcfg_place device_place, master_place, parent_place, gateway_place;
     struct ifcfg_place *address_places;   /* one for each of interface->addresses */
 };
 void ifcfg_read(const struct config_file *file, struct ifcfg *ret_ifcfg, struct problems *problems);
 void ifcfg_clear(struct ifcfg *ifcfg);
 
-/* ifcfg_vlans.c: VLANS and PVID. bridged: the file states a bridge or a bridge's port. */
-void ifcfg_vlans_read(const struct lexer_section *section, bool bridged, struct ifcfg *ifcfg, struct complaints *complaints);
-/* Takes them away again, with a warning, where the bridge (which may be the file's own) does not filter. */
-void ifcfg_vlans_check(struct ifcfg *file, const struct interface *bridge, struct problems *problems);
+/* ifcfg_kind.c: what kind of link the file is about. */
+struct ifcfg_kind {
+    enum interface_kind kind;        /* INTERFACE_ETHERNET: whatever is there; INTERFACE_OTHER: known, and not supported yet */
+    const struct lexer_entry *entry; /* that says so; NULL: none does */
+};
+struct ifcfg_kind ifcfg_kind_read(const struct lexer_section *section, struct complaints *complaints);
+/* Is the value what happens anyway, by the row's fallback? */
+bool ifcfg_kind_says_nothing(const struct option *row, const char *value);
+
+/* ifcfg_vlan.c, ifcfg_bond.c: what the rows of a kind's keys don't say by themselves. ifcfg->interface has them read. */
+void ifcfg_vlan_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
+void ifcfg_bond_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
+/* SLAVE and MASTER: is the interface a bond's slave? */
+bool ifcfg_bond_read_slave(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
 
 /* address.c: the IP keys of an ifcfg file -> addresses, routes and their bits. ifcfg->interface is there. */
 void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);

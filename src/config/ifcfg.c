@@ -10,29 +10,15 @@
 #include "base/quote.h"
 #include "base/text.h"
 #include "config/config_internal.h"
-
-/* TYPE= as the network scripts know it. */
-static const char *const types[] = {
-    "Ethernet", "Bridge", /* these two are supported */
-    "Tap", "Veth", "Vlan", "Bond", "Team", "TeamPort", "GRE", "GRE6", "IPIP", "IPIP6", "EXTERNAL", "SIT", "sit",
-    "InfiniBand", "Infiniband", "Wireless", "Token Ring", "xDSL", "Modem", "ISDN", "CIPE", "IPSEC", "PPP", "CTC",
-    "OVSBridge", "OVSUserBridge", "OVSPort", "OVSIntPort", "OVSBond", "OVSTunnel", "OVSPatchPort", "OVSDPDKPort",
-    "OVSDPDKBond", "OVSDPDKVhostUserPort", "OVSDPDKVhostUserClientPort",
-};
-enum { TYPE_ETHERNET, TYPE_BRIDGE, TYPES_SUPPORTED };
-
-/* Keys that make an interface another kind of thing whatever its TYPE says. */
-static const char *const kind_keys[] = {
-    "VLAN", "PHYSDEV", "SLAVE", "MASTER", "BONDING_MASTER", "BONDING_OPTS", "TEAM_MASTER", "TEAM_CONFIG", "DEVICETYPE",
-    "OVS_BRIDGE", "IPADDR_START", "IPV6TO4INIT", "IPV6TUNNELIPV4",
-};
+#include "model/kind.h"
 
 struct reader {
     const struct lexer_section *section;
     struct ifcfg *ifcfg;
     struct interface *interface;
     struct complaints complaints;
-    bool bridge, port;
+    enum interface_kind kind;
+    bool port, slave;
     bool mutilated; /* the lexer refused something, so what is missing says nothing */
 };
 
@@ -41,34 +27,7 @@ static struct ifcfg_place place_of(const struct lexer_entry *entry)
     return (struct ifcfg_place){.line = entry->value_line, .column = entry->value_column};
 }
 
-/* A row of OPTION_LATER whose value is what happens anyway. */
-static bool says_nothing(const struct option *row, const char *value)
-{
-    bool stated, fallback;
-    if (!row->fallback)
-        return false;
-    if (strcasecmp(value, row->fallback) == 0)
-        return true;
-    return option_parse_bool(value, &stated) == 0 && option_parse_bool(row->fallback, &fallback) == 0 && stated == fallback;
-}
-
 /* What the file is about */
-
-static int type_of(const struct lexer_entry *entry)
-{
-    for (size_t i = 0; entry && i < ARRAY_SIZE(types); i++)
-        if (strcmp(entry->value, types[i]) == 0)
-            return (int)i;
-    return entry ? -1 : TYPE_ETHERNET;
-}
-
-static void refuse_type(struct reader *reader, const struct lexer_entry *entry)
-{
-    const char *nearest = text_nearest(entry->value, types, ARRAY_SIZE(types));
-    char shown[QUOTE_SIZE];
-    complain(&reader->complaints, false, entry->value_line, entry->value_column, "TYPE wants Ethernet or Bridge, not %s%s%s%s",
-             quote_text(entry->value, shown), nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-}
 
 static void skip_file(struct reader *reader, const struct lexer_entry *entry, const char *what)
 {
@@ -77,19 +36,13 @@ static void skip_file(struct reader *reader, const struct lexer_entry *entry, co
 }
 
 /* Kinds of interface that are known but not supported: the file is skipped with one warning, so that the rest of a host works. */
-static bool is_skipped(struct reader *reader)
+static bool is_skipped(struct reader *reader, const struct ifcfg_kind *kind)
 {
-    const struct lexer_entry *type = lexer_find(reader->section, "TYPE"), *device = lexer_find(reader->section, "DEVICE");
-    if (type_of(type) >= TYPES_SUPPORTED) {
-        CLEANUP(freep) char *what = memory_format("TYPE=%s", type->value);
-        skip_file(reader, type, what);
-        return true;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(kind_keys); i++) {
-        const struct lexer_entry *entry = lexer_find(reader->section, kind_keys[i]);
-        if (!entry || says_nothing(option_find(OPTION_INTERFACE, NULL, entry->key, NULL), entry->value))
-            continue;
-        skip_file(reader, entry, entry->key);
+    const struct lexer_entry *device = lexer_find(reader->section, "DEVICE");
+    if (kind->kind == INTERFACE_OTHER) {
+        bool type = strcmp(kind->entry->key, "TYPE") == 0;
+        CLEANUP(freep) char *what = type ? memory_format("TYPE=%s", kind->entry->value) : memory_string(kind->entry->key);
+        skip_file(reader, kind->entry, what);
         return true;
     }
     if (device && strchr(device->value, ':')) {
@@ -130,15 +83,18 @@ static void read_device_name(struct reader *reader)
 /* Has the option a meaning in this file? */
 static bool has_effect(struct reader *reader, const struct lexer_entry *entry, const struct option *row)
 {
-    field_set bit = row->field >= 0 ? FIELD_BIT(row->field) : 0;
-    const char *without = bit & FIELD_BRIDGE_ALL && !reader->bridge ? "TYPE=Bridge"
-                          : bit & FIELD_PORT_ALL && !reader->port   ? "BRIDGE="
-                                                                    : NULL;
+    const char *without = kind_missing_for(reader->kind, row->field);
+    if (row->field >= 0 && FIELD_BIT(row->field) & FIELD_PORT_ALL && !reader->port)
+        without = "BRIDGE=";
     if (without && !reader->mutilated)
         complain(&reader->complaints, true, entry->line, entry->column, "%s has no effect without %s", entry->key, without);
-    else if (reader->bridge && strcmp(row->key, "HWADDR") == 0)
+    else if (kind_find(reader->kind)->made && strcmp(row->key, "HWADDR") == 0)
         complain(&reader->complaints, true, entry->line, entry->column,
-                 "HWADDR has no effect: no hardware is behind a bridge; MACADDR gives it a MAC address");
+                 "HWADDR has no effect: no hardware is behind a %s; MACADDR gives it a MAC address",
+                 interface_kind_names[reader->kind]);
+    else if (reader->slave && row->field == FIELD_MAC)
+        complain(&reader->complaints, true, entry->line, entry->column,
+                 "MACADDR has no effect: the bond gives its slaves their MAC address");
     else
         return true;
     return false;
@@ -165,7 +121,7 @@ static void warn_of_later_keys(struct reader *reader)
     for (size_t i = 0; i < reader->section->count; i++) {
         const struct lexer_entry *entry = &reader->section->entries[i];
         const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, NULL);
-        if (!row || row->type != OPTION_LATER || !lexer_counts(reader->section, entry) || says_nothing(row, entry->value))
+        if (!row || row->type != OPTION_LATER || !lexer_counts(reader->section, entry) || ifcfg_kind_says_nothing(row, entry->value))
             continue;
         if (!first)
             first = entry;
@@ -178,7 +134,7 @@ static void warn_of_later_keys(struct reader *reader)
     text_clear(&names);
 }
 
-/* BRIDGING_OPTS="path_cost=10 hairpin_mode=1" */
+/* BRIDGING_OPTS="path_cost=10 hairpin_mode=1", BONDING_OPTS="mode=1 miimon=100" */
 
 /* sysfs takes numbers in hexadecimal too, and the kind of a VLAN's tag as its number alone. */
 static const char *plain_value(const struct option *row, const char *value, char buffer[24])
@@ -201,37 +157,52 @@ static const char *plain_value(const struct option *row, const char *value, char
 /* Frames of these groups are never forwarded (BR_GROUPFWD_RESTRICTED, BR_GROUPFWD_MACPAUSE). */
 static void check_group_forward_mask(struct reader *reader, const struct lexer_entry *entry)
 {
-    uint32_t mask = reader->bridge ? reader->interface->bridge.group_forward_mask : reader->interface->port.group_forward_mask;
-    uint32_t never = reader->bridge ? 7 : 2;
+    uint32_t mask = reader->kind == INTERFACE_BRIDGE ? reader->interface->bridge.group_forward_mask : reader->interface->port.group_forward_mask;
+    uint32_t never = reader->kind == INTERFACE_BRIDGE ? 7 : 2;
     if (mask & never)
         complain(&reader->complaints, false, entry->value_line, entry->value_column,
                  "BRIDGING_OPTS: group_fwd_mask wants none of the bits of %u: those frames are never forwarded by a %s", never,
-                 reader->bridge ? "bridge" : "port");
+                 reader->kind == INTERFACE_BRIDGE ? "bridge" : "port");
 }
 
-static void read_word(struct reader *reader, const struct lexer_entry *entry, char *word)
+struct words {
+    const struct lexer_entry *entry;
+    const char *section; /* of the option table: "bridge" */
+};
+
+static void read_word(struct reader *reader, const struct words *words, char *word)
 {
-    const char *part = reader->bridge ? "bridge" : "port";
-    unsigned line = entry->value_line, column = entry->value_column;
+    const char *key = words->entry->key;
+    unsigned line = words->entry->value_line, column = words->entry->value_column;
     char shown[QUOTE_SIZE];
     char *value = strchr(word, '=');
     if (!value) {
-        complain(&reader->complaints, false, line, column, "BRIDGING_OPTS wants KEY=VALUE, not %s", quote_text(word, shown));
+        complain(&reader->complaints, false, line, column, "%s wants KEY=VALUE, not %s", key, quote_text(word, shown));
         return;
     }
     *value++ = '\0';
     char number[24];
-    const struct option *row = option_find(OPTION_INTERFACE, part, word, NULL);
-    const char *nearest = row ? NULL : option_nearest(OPTION_INTERFACE, part, word);
+    const struct option *row = option_find(OPTION_INTERFACE, words->section, word, NULL);
+    const char *nearest = row ? NULL : option_nearest(OPTION_INTERFACE, words->section, word);
     struct error err;
     if (!row)
-        complain(&reader->complaints, true, line, column, "BRIDGING_OPTS: unknown option %s of a %s%s%s%s",
-                 quote_text(word, shown), part, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+        complain(&reader->complaints, true, line, column, "%s: unknown option %s of a %s%s%s%s", key, quote_text(word, shown),
+                 words->section, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     else if (row->type == OPTION_LATER)
-        complain(&reader->complaints, true, line, column, "BRIDGING_OPTS: %s is not supported yet, without effect", word);
-    else if (row->type != OPTION_IGNORED
-             && option_parse(row, reader->interface, plain_value(row, value, number), &err) < 0)
-        complain(&reader->complaints, false, line, column, "BRIDGING_OPTS: %s %s", word, err.text);
+        complain(&reader->complaints, true, line, column, "%s: %s is not supported yet, without effect", key, word);
+    else if (row->type != OPTION_IGNORED && option_parse(row, reader->interface, plain_value(row, value, number), &err) < 0)
+        complain(&reader->complaints, false, line, column, "%s: %s %s", key, word, err.text);
+}
+
+static void read_words(struct reader *reader, const char *key, const char *section)
+{
+    struct words words = {lexer_find(reader->section, key), section};
+    if (!words.entry)
+        return;
+    CLEANUP(freep) char *text = memory_string(words.entry->value);
+    char *rest = NULL;
+    for (char *word = strtok_r(text, " \t\n", &rest); word; word = strtok_r(NULL, " \t\n", &rest))
+        read_word(reader, &words, word);
 }
 
 /* After all other keys, as the scripts do it: BRIDGING_OPTS wins over DELAY. */
@@ -240,15 +211,12 @@ static void read_bridging_options(struct reader *reader)
     const struct lexer_entry *entry = lexer_find(reader->section, "BRIDGING_OPTS");
     if (!entry)
         return;
-    if (!reader->bridge && !reader->port) {
+    if (reader->kind != INTERFACE_BRIDGE && !reader->port) {
         complain(&reader->complaints, true, entry->line, entry->column,
                  "BRIDGING_OPTS has no effect without TYPE=Bridge or BRIDGE=");
         return;
     }
-    CLEANUP(freep) char *words = memory_string(entry->value);
-    char *rest = NULL;
-    for (char *word = strtok_r(words, " \t\n", &rest); word; word = strtok_r(NULL, " \t\n", &rest))
-        read_word(reader, entry, word);
+    read_words(reader, "BRIDGING_OPTS", reader->kind == INTERFACE_BRIDGE ? "bridge" : "port");
     check_group_forward_mask(reader, entry);
 }
 
@@ -269,25 +237,35 @@ static void bound_forward_delay(struct reader *reader)
     interface->bridge.forward_delay = bounded;
 }
 
+/* What the kind needs besides its keys' own values. */
+static void read_kind(struct reader *reader)
+{
+    if (reader->kind == INTERFACE_VLAN)
+        ifcfg_vlan_read(reader->section, reader->ifcfg, &reader->complaints);
+    if (reader->kind == INTERFACE_BOND) {
+        read_words(reader, "BONDING_OPTS", "bond");
+        ifcfg_bond_read(reader->section, reader->ifcfg, &reader->complaints);
+    }
+}
+
 static void read_interface(struct reader *reader)
 {
     struct interface *interface = reader->interface;
     const struct lexer_section *section = reader->section;
-    interface->kind = reader->bridge                       ? INTERFACE_BRIDGE
-                      : strcmp(interface->name, "lo") == 0 ? INTERFACE_LOOPBACK
-                                                           : INTERFACE_ETHERNET;
-    /* A file without TYPE=Bridge takes the interface as it finds it, whatever its kind. */
-    interface->set |= FIELD_BIT(FIELD_UP) | (reader->bridge ? FIELD_BIT(FIELD_KIND) : 0);
+    interface->kind = reader->kind == INTERFACE_ETHERNET && strcmp(interface->name, "lo") == 0 ? INTERFACE_LOOPBACK : reader->kind;
+    /* A file that states no kind takes the interface as it finds it, whatever its kind. */
+    interface->set |= FIELD_BIT(FIELD_UP) | (kind_find(reader->kind)->made ? FIELD_BIT(FIELD_KIND) : 0);
     interface->up = true;
+    reader->slave = ifcfg_bond_read_slave(section, reader->ifcfg, &reader->complaints);
     for (size_t i = 0; i < section->count; i++)
         if (lexer_counts(section, &section->entries[i]) || !option_find(OPTION_INTERFACE, NULL, section->entries[i].key, NULL))
             read_key(reader, &section->entries[i]);
     read_bridging_options(reader);
     bound_forward_delay(reader);
-    ifcfg_vlans_read(section, reader->bridge || reader->port, reader->ifcfg, &reader->complaints);
+    read_kind(reader);
     warn_of_later_keys(reader);
-    /* A bridge's port has no addresses of its own: the scripts flush it and read none of its IP keys. */
-    if (reader->port)
+    /* A bridge's port and a bond's slave have no addresses of their own: the scripts read none of their IP keys. */
+    if (reader->port || reader->slave)
         interface->set |= FIELD_BIT(FIELD_ADDRESSES);
     else
         address_read(section, reader->ifcfg, &reader->complaints);
@@ -295,23 +273,22 @@ static void read_interface(struct reader *reader)
 
 static void read_section(struct reader *reader)
 {
-    const struct lexer_entry *type = lexer_find(reader->section, "TYPE"), *bridge = lexer_find(reader->section, "BRIDGE");
+    const struct lexer_entry *bridge = lexer_find(reader->section, "BRIDGE");
     struct ifcfg *ifcfg = reader->ifcfg;
     if (!reader->section->count) {
         if (!reader->mutilated)
             complain(&reader->complaints, true, 1, 1, "the file is empty");
         return;
     }
-    if (type_of(type) < 0)
-        refuse_type(reader, type);
-    bool skipped = is_skipped(reader);
+    struct ifcfg_kind kind = ifcfg_kind_read(reader->section, &reader->complaints);
+    bool skipped = is_skipped(reader, &kind);
     read_device_name(reader);
     if (skipped)
         return;
-    reader->bridge = type_of(type) == TYPE_BRIDGE;
+    reader->kind = kind.kind;
     reader->port = bridge;
     if (bridge)
-        ifcfg->bridge_place = place_of(bridge);
+        ifcfg->master_place = place_of(bridge);
     reader->interface = ifcfg->interface = interface_new(ifcfg->device);
     ifcfg->interface->file = memory_string(ifcfg->file->path);
     read_interface(reader);

@@ -1,11 +1,11 @@
 /* WANTED against OBSERVED for the host's network. The steps come in this order, and the reasons are the kernel's:
  *   1. routes, addresses and memberships that nobody wants any more, then links that are no longer named: deletions come first, so
  *      that a name, an address or a port's place is free when something else wants it;
- *   2. links are made, masters before their ports;
- *   3. attributes are set and ports enslaved; then new bridges come up;
+ *   2. links are made and set, what others lie on or belong to first, and ports enslaved;
+ *   3. bonds hear which slave is their primary one, and new bridges come up;
  *   4. addresses, then routes (a gateway must be reachable by then);
  *   5. the addresses of a NIC that became a port: last, when the bridge has them already, so that the host is never without. */
-#include "model/diff.h"
+#include "model/diff_internal.h"
 
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
@@ -16,38 +16,13 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/kind.h"
 #include "model/option.h"
-
-struct diff {
-    const struct network *wanted, *previous, *observed;
-    bool adopt;
-    struct plan *plan;
-    struct problems *problems;
-    bool *skipped; /* by index in wanted: can't be brought about, and so can't what depends on it */
-    struct port *ports; /* all that are wanted, by their masters' names */
-    size_t port_count;
-};
 
 struct port {
     const char *master;
     size_t index; /* in wanted */
 };
-
-static size_t wanted_index(const struct diff *diff, const char *name)
-{
-    for (size_t low = 0, high = diff->wanted->count; low < high;) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(diff->wanted->items[middle]->name, name);
-
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return SIZE_MAX;
-}
 
 static int compare_ports(const void *a, const void *b)
 {
@@ -85,7 +60,7 @@ static const struct port *ports_of(const struct diff *diff, const char *master, 
     return &diff->ports[low];
 }
 
-static struct step *add_interface_step(struct diff *diff, enum step_op op, const char *name, const char *text)
+struct step *diff_add_step(struct diff *diff, enum step_op op, const char *name, const char *text)
 {
     struct step *step = plan_add(diff->plan, op, name, "%s", text);
 
@@ -95,7 +70,7 @@ static struct step *add_interface_step(struct diff *diff, enum step_op op, const
 
 static bool is_made_by_trestle(enum interface_kind kind)
 {
-    return kind == INTERFACE_BRIDGE || kind == INTERFACE_VLAN || kind == INTERFACE_BOND || kind == INTERFACE_VETH;
+    return kind_find(kind)->made;
 }
 
 /* The rows of interface options whose values are compared as they stand. */
@@ -107,6 +82,10 @@ static bool is_compared(const struct option *option)
 
 /* -- attributes ----------------------------------------------------------------------------------------------------------------- */
 
+#define BOND_LACP 4 /* BOND_MODE_8023AD */
+#define LACP_FIELDS                                                                                                                \
+    (FIELD_BIT(FIELD_BOND_AD_ACTOR_SYS_PRIO) | FIELD_BIT(FIELD_BOND_AD_ACTOR_SYSTEM) | FIELD_BIT(FIELD_BOND_AD_USER_PORT_KEY))
+
 /* Whether the link shows its options, but not this one: this kernel does not have it. */
 static bool is_lacking(const struct interface *observed, int field)
 {
@@ -114,8 +93,17 @@ static bool is_lacking(const struct interface *observed, int field)
 
     if (observed->set & bit)
         return false;
+    if (bit & LACP_FIELDS) /* shown in this mode alone */
+        return interface_has(observed, FIELD_BOND_MODE) && observed->bond.mode == BOND_LACP;
     return (bit & FIELD_BRIDGE_ALL && interface_has(observed, FIELD_BRIDGE_PRIORITY))
+           || (bit & FIELD_BOND_ALL & ~FIELD_BIT(FIELD_BOND_PRIMARY) && interface_has(observed, FIELD_BOND_MODE))
            || (bit & FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS) && interface_has(observed, FIELD_PORT_COST));
+}
+
+/* Another link, which is there and of which no event has told the name yet. */
+static bool is_unknown(const struct interface *observed, int field)
+{
+    return (field == FIELD_PARENT || field == FIELD_BOND_PRIMARY) && !interface_has(observed, field);
 }
 
 field_set interface_changed_fields(const struct interface *wanted, const struct interface *observed)
@@ -126,7 +114,7 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
         const struct option *option = &option_table[i];
 
         if (is_compared(option) && interface_has(wanted, option->field) && !option_same(option, wanted, observed)
-            && !is_lacking(observed, option->field))
+            && !is_lacking(observed, option->field) && !is_unknown(observed, option->field))
             fields |= FIELD_BIT(option->field);
     }
     if (interface_has(wanted, FIELD_UP) && wanted->up != observed->up)
@@ -142,8 +130,7 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
     return fields;
 }
 
-/* "mtu 1500 → 9000, forward_delay 1500 → 0" of the scalar fields. */
-static void describe_scalars(struct text *line, const struct interface *from, const struct interface *to, field_set fields)
+void diff_describe(struct text *line, const struct interface *from, const struct interface *to, field_set fields)
 {
     field_set told = FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_UP);
 
@@ -174,7 +161,7 @@ static void describe_rate(struct text *line, const char *name, const struct rate
 static void describe_port(struct text *line, const struct interface *to, field_set fields)
 {
     if (fields & FIELD_BIT(FIELD_PORT_VLANS)) {
-        char *vlans = to->vlans ? port_vlans_text(to->vlans) : memory_string("as a new port has them");
+        char *vlans = port_vlans_text(to->vlans);
 
         text_format(line, "%sVLANs %s", line->length ? ", " : "", vlans);
         free(vlans);
@@ -191,7 +178,7 @@ static char *describe_set(const struct interface *from, const struct interface *
     struct text scalars = {0};
     bool up = fields & FIELD_BIT(FIELD_UP);
 
-    describe_scalars(&scalars, from, to, fields);
+    diff_describe(&scalars, from, to, fields);
     describe_port(&scalars, to, fields);
     if (fields & FIELD_BIT(FIELD_MASTER)) {
         if (to->master[0])
@@ -208,24 +195,37 @@ static char *describe_set(const struct interface *from, const struct interface *
     return text_take(&line);
 }
 
-static void plan_link_set(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields)
+/* A slave leaves its bond down, and comes back up only when told. */
+static bool goes_down_by_leaving(const struct interface *observed, const struct interface *to)
+{
+    return (observed && observed->is_slave && observed->master[0]) || (to->is_slave && to->master[0]);
+}
+
+void diff_set_link(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields)
 {
     struct interface *to = interface_copy(values);
     char *line = describe_set(observed, to, fields);
-    struct step *step = add_interface_step(diff, STEP_LINK_SET, to->name, line);
+    struct step *step = diff_add_step(diff, STEP_LINK_SET, to->name, line);
 
+    if (fields & FIELD_BIT(FIELD_MASTER) && goes_down_by_leaving(observed, to)) {
+        if (!interface_has(values, FIELD_UP))
+            to->up = !observed || observed->up;
+        fields |= FIELD_BIT(FIELD_UP);
+    }
     step->from = interface_copy(observed);
     step->to = to;
     step->to->set |= fields;
     step->fields = fields;
     if (fields & FIELD_BIT(FIELD_MASTER))
         text_copy(step->needs, sizeof(step->needs), to->master);
+    if (fields & FIELD_BIT(FIELD_BOND_PRIMARY))
+        text_copy(step->needs, sizeof(step->needs), to->bond.primary);
     free(line);
 }
 
 static void plan_mark(struct diff *diff, const struct interface *observed, const char *text)
 {
-    struct step *step = add_interface_step(diff, STEP_LINK_SET, observed->name, text);
+    struct step *step = diff_add_step(diff, STEP_LINK_SET, observed->name, text);
 
     step->from = interface_copy(observed);
     step->to = interface_copy(observed);
@@ -256,22 +256,22 @@ static bool has_route(const struct interface *interface, const struct route *rou
     return false;
 }
 
-static void plan_address(struct diff *diff, enum step_op op, const char *name, const struct address *address)
+void diff_set_address(struct diff *diff, enum step_op op, const char *name, const struct address *address)
 {
     char value[ADDRESS_TEXT_SIZE], line[128];
 
     snprintf(line, sizeof(line), op == STEP_ADDRESS_ADD ? "add address %s to %s" : "remove address %s from %s",
              address_text(address, value), name);
-    add_interface_step(diff, op, name, line)->address = *address;
+    diff_add_step(diff, op, name, line)->address = *address;
 }
 
-static void plan_route(struct diff *diff, enum step_op op, const char *name, const struct route *route)
+void diff_set_route(struct diff *diff, enum step_op op, const char *name, const struct route *route)
 {
     char value[ROUTE_TEXT_SIZE], line[256];
 
     snprintf(line, sizeof(line), op == STEP_ROUTE_ADD ? "add route %s by %s" : "remove route %s by %s", route_text(route, value),
              name);
-    add_interface_step(diff, op, name, line)->route = *route;
+    diff_add_step(diff, op, name, line)->route = *route;
 }
 
 /* What was wanted before and is wanted no more, of one interface that still exists. */
@@ -280,51 +280,59 @@ static void plan_unwanted_parts(struct diff *diff, const struct interface *previ
 {
     for (size_t i = 0; i < previous->route_count; i++)
         if (!has_route(wanted, &previous->routes[i]) && has_route(observed, &previous->routes[i]))
-            plan_route(diff, STEP_ROUTE_DELETE, previous->name, &previous->routes[i]);
+            diff_set_route(diff, STEP_ROUTE_DELETE, previous->name, &previous->routes[i]);
     for (size_t i = 0; i < previous->address_count; i++)
         if (!has_address(wanted, &previous->addresses[i]) && has_address(observed, &previous->addresses[i]))
-            plan_address(diff, STEP_ADDRESS_DELETE, previous->name, &previous->addresses[i]);
+            diff_set_address(diff, STEP_ADDRESS_DELETE, previous->name, &previous->addresses[i]);
     if (interface_has(previous, FIELD_MASTER) && previous->master[0] && text_equal(previous->master, observed->master)
         && !(wanted && interface_has(wanted, FIELD_MASTER))) {
         struct interface *alone = interface_copy(observed);
 
         alone->master[0] = 0;
-        plan_link_set(diff, observed, alone, FIELD_BIT(FIELD_MASTER));
+        diff_set_link(diff, observed, alone, FIELD_BIT(FIELD_MASTER));
         interface_free(alone);
     }
 }
 
-static bool is_ours(const struct interface *observed)
+bool diff_is_ours(const struct interface *observed)
 {
     return observed->owner == OWNER_TRESTLE || observed->half_made;
 }
 
+static void plan_link_deletion(struct diff *diff, const struct interface *observed)
+{
+    char line[64];
+
+    if (!diff_is_ours(observed) || observed->kind == INTERFACE_TAP || network_find(diff->wanted, observed->name))
+        return;
+    snprintf(line, sizeof(line), "delete %s %s", interface_kind_names[observed->kind], observed->name);
+    diff_add_step(diff, STEP_LINK_DELETE, observed->name, line)->from = interface_copy(observed);
+}
+
 static void plan_deletions(struct diff *diff)
 {
+    int deepest, *depths;
+
     for (size_t i = 0; i < diff->previous->count; i++) {
         const struct interface *previous = diff->previous->items[i];
         const struct interface *observed = network_find(diff->observed, previous->name);
         const struct interface *wanted = network_find(diff->wanted, previous->name);
 
-        if (observed && (wanted || !is_ours(observed)))
+        if (observed && (wanted || !diff_is_ours(observed)))
             plan_unwanted_parts(diff, previous, wanted, observed);
     }
-    for (size_t i = 0; i < diff->observed->count; i++) {
-        const struct interface *observed = diff->observed->items[i];
-        char line[64];
-
-        if (!is_ours(observed) || observed->kind == INTERFACE_TAP || network_find(diff->wanted, observed->name))
-            continue;
-        snprintf(line, sizeof(line), "delete %s %s", interface_kind_names[observed->kind], observed->name);
-        add_interface_step(diff, STEP_LINK_DELETE, observed->name, line)->from = interface_copy(observed);
-    }
+    /* What lies on others first: it would go with them, and could not be taken back. */
+    depths = diff_depths(diff->observed, &deepest);
+    for (int depth = deepest; depth >= 0; depth--)
+        for (size_t i = 0; i < diff->observed->count; i++)
+            if (depths[i] == depth)
+                plan_link_deletion(diff, diff->observed->items[i]);
+    free(depths);
 }
 
 /* -- what is not as it should be, so that nothing can be done ------------------------------------------------------------------------ */
 
-static void skip(struct diff *diff, size_t index, bool warning, const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void skip(struct diff *diff, size_t index, bool warning, const char *format, ...)
+void diff_skip(struct diff *diff, size_t index, bool warning, const char *format, ...)
 {
     char line[400];
     va_list arguments;
@@ -336,19 +344,31 @@ static void skip(struct diff *diff, size_t index, bool warning, const char *form
     diff->skipped[index] = true;
 }
 
+/* The bonding module makes a bond0 when it is loaded: that is nobody's work. */
+static bool is_nobodys(const struct diff *diff, const struct interface *observed)
+{
+    if (observed->kind != INTERFACE_BOND || observed->up || observed->master[0] || observed->address_count)
+        return false;
+    for (size_t i = 0; i < diff->observed->count; i++)
+        if (text_equal(diff->observed->items[i]->master, observed->name) || text_equal(diff->observed->items[i]->parent, observed->name))
+            return false;
+    return true;
+}
+
 static void check_existing(struct diff *diff, size_t index, const struct interface *observed)
 {
     const struct interface *wanted = diff->wanted->items[index];
     static const uint8_t any[6];
 
     if (interface_has(wanted, FIELD_KIND) && is_made_by_trestle(wanted->kind) && observed->kind != wanted->kind)
-        skip(diff, index, false, "%s: exists and is no %s but a link of kind %s: rename one of them", wanted->name,
+        diff_skip(diff, index, false, "%s: exists and is no %s but a link of kind %s: rename one of them", wanted->name,
              interface_kind_names[wanted->kind], observed->kind_name[0] ? observed->kind_name : "ethernet");
     else if (memcmp(wanted->hwaddr, any, 6) != 0 && memcmp(wanted->hwaddr, observed->mac, 6) != 0
+             && memcmp(wanted->hwaddr, observed->permanent_mac, 6) != 0
              && !(interface_has(wanted, FIELD_MAC) && memcmp(wanted->mac, observed->mac, 6) == 0))
-        skip(diff, index, false, "%s: has different MAC address than HWADDR expects, ignoring", wanted->name);
-    else if (is_made_by_trestle(wanted->kind) && !is_ours(observed) && !diff->adopt && interface_changed_fields(wanted, observed))
-        skip(diff, index, true, "%s: was made by somebody else and differs from its file: 'trestle apply' takes it over", wanted->name);
+        diff_skip(diff, index, false, "%s: has different MAC address than HWADDR expects, ignoring", wanted->name);
+    else if (is_made_by_trestle(wanted->kind) && !diff_is_ours(observed) && !diff->adopt && !is_nobodys(diff, observed) && interface_changed_fields(wanted, observed))
+        diff_skip(diff, index, true, "%s: was made by somebody else and differs from its file: 'trestle apply' takes it over", wanted->name);
 }
 
 /* What else the file states is done all the same. */
@@ -371,13 +391,44 @@ static void check_master(struct diff *diff, size_t index)
 
     if (!interface_has(wanted, FIELD_MASTER) || !wanted->master[0])
         return;
-    master_index = wanted_index(diff, wanted->master);
+    master_index = diff_index(diff->wanted, wanted->master);
     master = network_find(diff->observed, wanted->master);
     if ((master_index != SIZE_MAX && diff->skipped[master_index]) || (master_index == SIZE_MAX && !master && wanted->kind == INTERFACE_TAP))
-        skip(diff, index, true, "%s: waits for %s", wanted->name, wanted->master);
+        diff_skip(diff, index, true, "%s: waits for %s", wanted->name, wanted->master);
     else if (master_index == SIZE_MAX && !master)
-        skip(diff, index, false, "%s: bridge %s does not exist, and no file states it: write ifcfg-%s with TYPE=Bridge", wanted->name,
-             wanted->master, wanted->master);
+        diff_skip(diff, index, false, "%s: %s %s does not exist, and no file states it: write ifcfg-%s with TYPE=%s", wanted->name,
+                  wanted->is_slave ? "bond" : "bridge", wanted->master, wanted->master, wanted->is_slave ? "Bond" : "Bridge");
+}
+
+static void check_parent(struct diff *diff, size_t index)
+{
+    const struct interface *wanted = diff->wanted->items[index];
+    size_t parent_index;
+
+    if (!interface_has(wanted, FIELD_PARENT) || network_find(diff->observed, wanted->parent))
+        return;
+    parent_index = diff_index(diff->wanted, wanted->parent);
+    if (parent_index == SIZE_MAX)
+        diff_skip(diff, index, false, "%s: there is no interface %s for it to lie on, and no file makes one", wanted->name,
+                  wanted->parent);
+    else if (diff->skipped[parent_index])
+        diff_skip(diff, index, true, "%s: waits for %s", wanted->name, wanted->parent);
+}
+
+static bool kernel_lacks(const struct diff *diff, enum interface_kind kind)
+{
+    return diff->observed->lacking >> kind & 1;
+}
+
+static void check_one(struct diff *diff, size_t index)
+{
+    const struct interface *observed = network_find(diff->observed, diff->wanted->items[index]->name);
+
+    check_parent(diff, index);
+    if (!diff->skipped[index])
+        check_master(diff, index);
+    if (!diff->skipped[index] && observed)
+        check_lacking(diff, diff->wanted->items[index], observed);
 }
 
 static void check_all(struct diff *diff)
@@ -393,19 +444,38 @@ static void check_all(struct diff *diff)
         else if (wanted->kind == INTERFACE_TAP && !wanted->file)
             diff->skipped[i] = true; /* a VM's: its own plan makes it */
         else if (!is_made_by_trestle(wanted->kind))
-            skip(diff, i, false, "%s: no such interface: is its driver loaded, is it called otherwise (ip link)?", wanted->name);
+            diff_skip(diff, i, false, "%s: no such interface: is its driver loaded, is it called otherwise (ip link)?", wanted->name);
+        else if (kernel_lacks(diff, wanted->kind))
+            diff_skip(diff, i, false, "%s: this kernel can't make links of kind %s: it lacks %s", wanted->name,
+                      interface_kind_names[wanted->kind], kind_find(wanted->kind)->needs);
     }
-    for (size_t i = 0; i < diff->wanted->count; i++) {
-        const struct interface *observed = network_find(diff->observed, diff->wanted->items[i]->name);
-
-        if (!diff->skipped[i])
-            check_master(diff, i);
-        if (!diff->skipped[i] && observed)
-            check_lacking(diff, diff->wanted->items[i], observed);
-    }
+    for (int depth = 0; depth <= diff->deepest; depth++)
+        for (size_t i = 0; i < diff->wanted->count; i++)
+            if (diff->depths[i] == depth && !diff->skipped[i])
+                check_one(diff, i);
 }
 
 /* -- additions and changes -------------------------------------------------------------------------------------------------------- */
+
+/* The MAC that a link has, or will have: a VLAN its parent's, a bond its first slave's. NULL: it can't be told. */
+static const uint8_t *future_mac(const struct diff *diff, const char *name, int guard)
+{
+    const struct interface *wanted = network_find(diff->wanted, name), *observed = network_find(diff->observed, name);
+    const uint8_t *mac = NULL;
+    size_t count = 0;
+    const struct port *ports;
+
+    if (wanted && interface_has(wanted, FIELD_MAC))
+        return wanted->mac;
+    if (observed || !wanted || guard == 0)
+        return observed ? observed->mac : NULL;
+    if (wanted->parent[0])
+        return future_mac(diff, wanted->parent, guard - 1);
+    ports = ports_of(diff, name, &count);
+    for (size_t i = 0; i < count && !mac; i++)
+        mac = future_mac(diff, diff->wanted->items[ports[i].index]->name, guard - 1);
+    return mac;
+}
 
 /* A bridge without an address of its own takes its lowest port's, so its MAC would change as VMs come and go. The classic
  * scripts' users expect the NIC's (their DHCP server knows it), so a bridge is made with its first NIC's. */
@@ -416,26 +486,60 @@ static void choose_bridge_mac(const struct diff *diff, struct interface *bridge)
 
     for (size_t i = 0; !interface_has(bridge, FIELD_MAC) && i < count; i++) {
         const struct interface *port = diff->wanted->items[ports[i].index];
-        const struct interface *nic = network_find(diff->observed, port->name);
+        const uint8_t *mac = port->kind == INTERFACE_TAP ? NULL : future_mac(diff, port->name, 8);
 
-        if (!nic || port->kind == INTERFACE_TAP)
+        if (!mac)
             continue;
-        memcpy(bridge->mac, interface_has(port, FIELD_MAC) ? port->mac : nic->mac, sizeof(bridge->mac));
+        memcpy(bridge->mac, mac, sizeof(bridge->mac));
         bridge->set |= FIELD_BIT(FIELD_MAC);
     }
 }
 
-/* A bridge that is up and empty loses its carrier, and the kernel gives it back only up to a second after the first port came: so a
- * new one comes up when its ports are in. */
-static bool comes_up_with_ports(const struct diff *diff, const struct interface *bridge)
+/* Repair states neither up nor down for what there is, which is the person's at the host; but what is made anew is as it was. */
+static bool should_be_up(const struct diff *diff, const struct interface *wanted)
 {
-    size_t count;
-    const struct port *ports = ports_of(diff, bridge->name, &count);
+    const struct interface *before = network_find(diff->before, wanted->name);
 
-    for (size_t i = 0; bridge->kind == INTERFACE_BRIDGE && i < count; i++)
-        if (!diff->skipped[ports[i].index] && network_find(diff->observed, diff->wanted->items[ports[i].index]->name))
+    return interface_has(wanted, FIELD_UP) ? wanted->up : before && before->up;
+}
+
+/* A bridge that is up and empty loses its carrier, and the kernel gives it back only up to a second after the first port came: so a
+ * new one comes up when its ports are in, and so does what lies on it, which the kernel sets up only on what is up. */
+static bool comes_up_late(const struct diff *diff, const struct interface *link)
+{
+    const struct interface *parent = link->parent[0] ? network_find(diff->wanted, link->parent) : NULL;
+    size_t count;
+    const struct port *ports = ports_of(diff, link->name, &count);
+
+    if (network_find(diff->observed, link->name))
+        return false;
+    for (size_t i = 0; link->kind == INTERFACE_BRIDGE && i < count; i++) {
+        const struct interface *port = diff->wanted->items[ports[i].index];
+
+        if (!diff->skipped[ports[i].index] && (is_made_by_trestle(port->kind) || network_find(diff->observed, port->name)))
             return true;
-    return false;
+    }
+    return parent && comes_up_late(diff, parent);
+}
+
+/* What lies on a link that is down can't come up: the scripts raise the one below. */
+static void plan_parent_up(struct diff *diff, const struct interface *wanted)
+{
+    const struct interface *parent = wanted->parent[0] ? network_find(diff->observed, wanted->parent) : NULL;
+    size_t index = parent ? diff_index(diff->wanted, wanted->parent) : SIZE_MAX;
+    struct interface *raised;
+
+    if (!parent || parent->up || !interface_has(wanted, FIELD_UP) || !wanted->up
+        || (index != SIZE_MAX && !diff->skipped[index] && interface_has(diff->wanted->items[index], FIELD_UP)))
+        return;
+    for (size_t i = 0; i < diff->plan->count; i++)
+        if (diff->plan->steps[i].op == STEP_LINK_SET && text_equal(diff->plan->steps[i].interface, parent->name)
+            && diff->plan->steps[i].fields & FIELD_BIT(FIELD_UP))
+            return;
+    raised = interface_copy(parent);
+    raised->up = true;
+    diff_set_link(diff, parent, raised, FIELD_BIT(FIELD_UP));
+    interface_free(raised);
 }
 
 static void plan_create(struct diff *diff, const struct interface *wanted)
@@ -445,68 +549,114 @@ static void plan_create(struct diff *diff, const struct interface *wanted)
     char line[400];
     struct step *step;
 
-    describe_scalars(&scalars, NULL, wanted, wanted->set);
+    plan_parent_up(diff, wanted);
+    link->set &= ~FIELD_BIT(FIELD_BOND_PRIMARY); /* when its slaves are in */
+    diff_describe(&scalars, NULL, wanted, link->set);
     snprintf(line, sizeof(line), "create %s %s%s%s%s", interface_kind_names[wanted->kind], wanted->name, scalars.length ? " (" : "",
              scalars.length ? scalars.data : "", scalars.length ? ")" : "");
     text_clear(&scalars);
     if (link->kind == INTERFACE_BRIDGE)
         choose_bridge_mac(diff, link);
-    if (comes_up_with_ports(diff, wanted))
+    link->up = should_be_up(diff, wanted);
+    if (link->up)
+        link->set |= FIELD_BIT(FIELD_UP);
+    if (comes_up_late(diff, wanted))
         link->set &= ~FIELD_BIT(FIELD_UP);
-    step = add_interface_step(diff, STEP_LINK_CREATE, wanted->name, line);
+    step = diff_add_step(diff, STEP_LINK_CREATE, wanted->name, line);
     step->to = link;
     step->fields = link->set;
     text_copy(step->needs, sizeof(step->needs), wanted->master);
 }
 
-/* A port of which the files spoke of VLANs and don't any more gets a new port's. */
-static field_set dropped_vlans(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
+/* The primary slave is named when it is one. */
+static void plan_link(struct diff *diff, const struct interface *wanted)
 {
-    const struct interface *previous = network_find(diff->previous, wanted->name);
-    bool dropped = previous && interface_has(previous, FIELD_PORT_VLANS) && !interface_has(wanted, FIELD_PORT_VLANS);
+    const struct interface *observed = network_find(diff->observed, wanted->name);
+    field_set fields;
 
-    return dropped && observed->vlans ? FIELD_BIT(FIELD_PORT_VLANS) : 0;
+    if (!observed) {
+        plan_create(diff, wanted);
+        return;
+    }
+    fields = interface_changed_fields(wanted, observed) & ~FIELD_BIT(FIELD_BOND_PRIMARY);
+    if (observed->half_made)
+        plan_mark(diff, observed, "mark it as made by trestle (its making was cut short)");
+    else if (fields && is_made_by_trestle(wanted->kind) && !diff_is_ours(observed))
+        plan_mark(diff, observed, "adopt it: it was made by somebody else and is trestle's from now on");
+    if (fields & FIELD_BIT(FIELD_UP))
+        plan_parent_up(diff, wanted);
+    if (fields)
+        diff_set_link(diff, observed, wanted, fields);
 }
 
-/* Masters first: a port is created or enslaved in one message that names its master. */
-static void plan_links(struct diff *diff, bool masters)
+/* What others lie on or belong to comes first: a message names what must be there. */
+static void plan_links(struct diff *diff)
 {
-    for (size_t i = 0; i < diff->wanted->count; i++) {
-        const struct interface *wanted = diff->wanted->items[i];
-        const struct interface *observed = network_find(diff->observed, wanted->name);
-        field_set fields;
+    for (int depth = 0; depth <= diff->deepest; depth++)
+        for (int masters = 1; masters >= 0; masters--)
+            for (size_t i = 0; i < diff->wanted->count; i++) {
+                const struct interface *wanted = diff->wanted->items[i];
 
-        if (diff->skipped[i] || (wanted->kind == INTERFACE_BRIDGE) != masters)
-            continue;
-        if (!observed) {
-            plan_create(diff, wanted);
-            continue;
-        }
-        fields = interface_changed_fields(wanted, observed) | dropped_vlans(diff, wanted, observed);
-        if (observed->half_made)
-            plan_mark(diff, observed, "mark it as made by trestle (its making was cut short)");
-        else if (fields && is_made_by_trestle(wanted->kind) && !is_ours(observed))
-            plan_mark(diff, observed, "adopt it: it was made by somebody else and is trestle's from now on");
-        if (fields)
-            plan_link_set(diff, observed, wanted, fields);
-    }
+                if (diff->depths[i] == depth && !diff->skipped[i] && kind_find(wanted->kind)->takes_ports == masters)
+                    plan_link(diff, wanted);
+            }
 }
 
-static void plan_bridges_up(struct diff *diff)
+static void plan_primary(struct diff *diff, const struct interface *bond)
 {
-    for (size_t i = 0; i < diff->wanted->count; i++) {
-        const struct interface *wanted = diff->wanted->items[i];
-        struct step *step;
-        char line[64];
+    const struct interface *observed = network_find(diff->observed, bond->name);
+    size_t index = diff_index(diff->wanted, bond->bond.primary);
+    const struct interface *slave = index == SIZE_MAX || diff->skipped[index] ? network_find(diff->observed, bond->bond.primary)
+                                                                             : diff->wanted->items[index];
 
-        if (diff->skipped[i] || network_find(diff->observed, wanted->name) || !comes_up_with_ports(diff, wanted)
-            || !interface_has(wanted, FIELD_UP))
-            continue;
-        snprintf(line, sizeof(line), "bring %s up", wanted->name);
-        step = add_interface_step(diff, STEP_LINK_SET, wanted->name, line);
-        step->to = interface_copy(wanted);
-        step->fields = FIELD_BIT(FIELD_UP);
-    }
+    if (observed && text_equal(observed->bond.primary, bond->bond.primary))
+        return;
+    if (slave && text_equal(slave->master, bond->name))
+        diff_set_link(diff, observed, bond, FIELD_BIT(FIELD_BOND_PRIMARY));
+    else
+        problems_add(diff->problems, true, bond->file, 0, 0, "%s: its primary slave is to be %s, which is none of its slaves", bond->name,
+                     bond->bond.primary);
+}
+
+static void plan_primaries(struct diff *diff)
+{
+    for (size_t i = 0; i < diff->wanted->count; i++)
+        if (!diff->skipped[i] && interface_has(diff->wanted->items[i], FIELD_BOND_PRIMARY))
+            plan_primary(diff, diff->wanted->items[i]);
+}
+
+/* After the link below and after its ports, each once. */
+static void plan_late_up(struct diff *diff, size_t index, bool *done)
+{
+    const struct interface *wanted = diff->wanted->items[index];
+    size_t below = wanted->parent[0] ? diff_index(diff->wanted, wanted->parent) : SIZE_MAX, count;
+    const struct port *ports = ports_of(diff, wanted->name, &count);
+    struct step *step;
+    char line[64];
+
+    if (done[index] || diff->skipped[index])
+        return;
+    done[index] = true;
+    if (below != SIZE_MAX)
+        plan_late_up(diff, below, done);
+    for (size_t i = 0; i < count; i++)
+        plan_late_up(diff, ports[i].index, done);
+    if (!comes_up_late(diff, wanted) || !should_be_up(diff, wanted))
+        return;
+    snprintf(line, sizeof(line), "bring %s up", wanted->name);
+    step = diff_add_step(diff, STEP_LINK_SET, wanted->name, line);
+    step->to = interface_copy(wanted);
+    step->to->up = true;
+    step->fields = FIELD_BIT(FIELD_UP);
+}
+
+static void plan_late_ups(struct diff *diff)
+{
+    bool *done = memory_new(diff->wanted->count + 1);
+
+    for (size_t i = 0; i < diff->wanted->count; i++)
+        plan_late_up(diff, i, done);
+    free(done);
 }
 
 #define RENEWAL 2 /* seconds: what ends within them of each other ends at once */
@@ -527,7 +677,7 @@ static void plan_renewal(struct diff *diff, const char *name, const struct addre
         snprintf(line, sizeof(line), "let address %s of %s last %u s from now", address_text(wanted, value), name, wanted->valid);
     else
         snprintf(line, sizeof(line), "let address %s of %s last for ever", address_text(wanted, value), name);
-    add_interface_step(diff, STEP_ADDRESS_RENEW, name, line)->address = *wanted;
+    diff_add_step(diff, STEP_ADDRESS_RENEW, name, line)->address = *wanted;
 }
 
 static void plan_addresses(struct diff *diff)
@@ -540,7 +690,7 @@ static void plan_addresses(struct diff *diff)
             const struct address *there = find_address(observed, &wanted->addresses[j]);
 
             if (!there)
-                plan_address(diff, STEP_ADDRESS_ADD, wanted->name, &wanted->addresses[j]);
+                diff_set_address(diff, STEP_ADDRESS_ADD, wanted->name, &wanted->addresses[j]);
             else if (lives_otherwise(&wanted->addresses[j], there))
                 plan_renewal(diff, wanted->name, &wanted->addresses[j]);
         }
@@ -581,8 +731,8 @@ static void plan_one_route(struct diff *diff, const struct interface *wanted, co
         return;
     }
     if (holder && !has_route(network_find(diff->previous, holder->name), rival))
-        plan_route(diff, STEP_ROUTE_DELETE, holder->name, rival);
-    plan_route(diff, STEP_ROUTE_ADD, wanted->name, route);
+        diff_set_route(diff, STEP_ROUTE_DELETE, holder->name, rival);
+    diff_set_route(diff, STEP_ROUTE_ADD, wanted->name, route);
 }
 
 static void plan_routes(struct diff *diff)
@@ -612,7 +762,7 @@ static void plan_port_flushes(struct diff *diff)
             const struct interface *before = network_find(diff->previous, wanted->name);
 
             if (!link_local && !has_address(wanted, address) && !has_address(before, address))
-                plan_address(diff, STEP_ADDRESS_DELETE, wanted->name, address);
+                diff_set_address(diff, STEP_ADDRESS_DELETE, wanted->name, address);
         }
     }
 }
@@ -620,18 +770,25 @@ static void plan_port_flushes(struct diff *diff)
 void network_diff(const struct network *wanted, const struct network *previous, const struct network *observed, bool adopt,
                   struct plan *plan, struct problems *problems)
 {
-    struct diff diff = {wanted, previous, observed, adopt, plan, problems, NULL, NULL, 0};
+    struct diff diff = {.wanted = wanted, .previous = previous, .before = observed, .observed = observed, .adopt = adopt, .plan = plan,
+                        .problems = problems};
+    struct network left = {0};
 
     diff.skipped = memory_new(wanted->count + 1);
+    diff.depths = diff_depths(wanted, &diff.deepest);
     list_ports(&diff);
     check_all(&diff);
     plan_deletions(&diff);
-    plan_links(&diff, true);
-    plan_links(&diff, false);
-    plan_bridges_up(&diff);
+    if (diff_remake(&diff, &left))
+        diff.observed = &left;
+    plan_links(&diff);
+    plan_primaries(&diff);
+    plan_late_ups(&diff);
     plan_addresses(&diff);
     plan_routes(&diff);
     plan_port_flushes(&diff);
+    network_clear(&left);
     free(diff.ports);
+    free(diff.depths);
     free(diff.skipped);
 }

@@ -125,7 +125,7 @@ struct interface *network_remove(struct network *network, const char *name)
 
 void network_copy(const struct network *network, struct network *ret_copy)
 {
-    *ret_copy = (struct network){0};
+    *ret_copy = (struct network){.lacking = network->lacking};
     for (size_t i = 0; i < network->count; i++)
         network_insert(ret_copy, interface_copy(network->items[i]));
 }

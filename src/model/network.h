@@ -34,6 +34,7 @@ enum interface_field {
     FIELD_MAC,
     FIELD_MTU,
     FIELD_MASTER,    /* of a bridge's port or of a bond's */
+    FIELD_PARENT,    /* the link below, of a VLAN and its like */
     FIELD_ADDRESSES, /* stated: every address listed is wanted (and for a bridge port: no other) */
     FIELD_ROUTES,
     FIELD_SYSCTLS,   /* per-interface sysctls; stated: those that are listed */
@@ -72,6 +73,42 @@ enum interface_field {
     FIELD_BRIDGE_IPTABLES,
     FIELD_BRIDGE_IP6TABLES,
     FIELD_BRIDGE_LAST = FIELD_BRIDGE_IP6TABLES,
+    /* of a VLAN */
+    FIELD_VLAN_ID,
+    FIELD_VLAN_REORDER_HEADERS,
+    FIELD_VLAN_GVRP,
+    FIELD_VLAN_MVRP,
+    FIELD_VLAN_LOOSE_BINDING,
+    FIELD_VLAN_INGRESS,
+    FIELD_VLAN_EGRESS,
+    FIELD_VLAN_LAST = FIELD_VLAN_EGRESS,
+    /* of a bond */
+    FIELD_BOND_MODE,
+    FIELD_BOND_MIIMON,
+    FIELD_BOND_UPDELAY,
+    FIELD_BOND_DOWNDELAY,
+    FIELD_BOND_USE_CARRIER,
+    FIELD_BOND_ARP_INTERVAL,
+    FIELD_BOND_ARP_IP_TARGET,
+    FIELD_BOND_ARP_VALIDATE,
+    FIELD_BOND_ARP_ALL_TARGETS,
+    FIELD_BOND_PRIMARY,
+    FIELD_BOND_PRIMARY_RESELECT,
+    FIELD_BOND_FAIL_OVER_MAC,
+    FIELD_BOND_XMIT_HASH_POLICY,
+    FIELD_BOND_RESEND_IGMP,
+    FIELD_BOND_NUM_PEER_NOTIFY,
+    FIELD_BOND_ALL_SLAVES_ACTIVE,
+    FIELD_BOND_MIN_LINKS,
+    FIELD_BOND_LP_INTERVAL,
+    FIELD_BOND_PACKETS_PER_SLAVE,
+    FIELD_BOND_LACP_RATE,
+    FIELD_BOND_AD_SELECT,
+    FIELD_BOND_AD_ACTOR_SYS_PRIO,
+    FIELD_BOND_AD_ACTOR_SYSTEM,
+    FIELD_BOND_AD_USER_PORT_KEY,
+    FIELD_BOND_TLB_DYNAMIC_LB,
+    FIELD_BOND_LAST = FIELD_BOND_TLB_DYNAMIC_LB,
     /* of a bridge's port */
     FIELD_PORT_COST,
     FIELD_PORT_PRIORITY,
@@ -100,6 +137,8 @@ _Static_assert(INTERFACE_FIELDS <= 8 * sizeof(field_set), "every field has a bit
 
 #define FIELDS_FROM_TO(first, last) (FIELD_BIT((last) + 1) - FIELD_BIT(first))
 #define FIELD_BRIDGE_ALL FIELDS_FROM_TO(FIELD_BRIDGE_STP, FIELD_BRIDGE_LAST)
+#define FIELD_VLAN_ALL FIELDS_FROM_TO(FIELD_VLAN_ID, FIELD_VLAN_LAST)
+#define FIELD_BOND_ALL FIELDS_FROM_TO(FIELD_BOND_MODE, FIELD_BOND_LAST)
 #define FIELD_PORT_ALL FIELDS_FROM_TO(FIELD_PORT_COST, FIELD_PORT_VLANS)
 
 enum owner { OWNER_FOREIGN, OWNER_TRESTLE }; /* of a link: by its group and alias */
@@ -155,6 +194,28 @@ struct port_options {
     uint32_t group_forward_mask;
 };
 
+enum { VLAN_PRIORITIES = 8, PACKET_PRIORITIES = 16, ARP_TARGETS = 16 /* BOND_MAX_ARP_TARGETS */ };
+
+struct vlan_options {
+    uint32_t id; /* 0 … 4094 */
+    bool reorder_headers, gvrp, mvrp, loose_binding;
+    uint32_t ingress[VLAN_PRIORITIES];  /* by the frame's priority: the packet's; 0 is what an unmapped one gets */
+    uint32_t egress[PACKET_PRIORITIES]; /* by the packet's priority: the frame's */
+};
+
+/* Modes and the like as the kernel numbers them; the words are those of the option table. Times in milliseconds. */
+struct bond_options {
+    unsigned mode, arp_validate, arp_all_targets, primary_reselect, fail_over_mac, xmit_hash_policy, lacp_rate, ad_select;
+    uint32_t miimon, updelay, downdelay, arp_interval, resend_igmp, num_peer_notify, min_links, packets_per_slave;
+    uint32_t lp_interval; /* seconds */
+    uint32_t ad_actor_sys_prio, ad_user_port_key;
+    bool use_carrier, all_slaves_active, tlb_dynamic_lb;
+    uint8_t ad_actor_system[6];
+    uint8_t arp_ip_targets[ARP_TARGETS][4]; /* all zero: none */
+    char primary[INTERFACE_NAME_SIZE];      /* "" = none */
+    int primary_index;                      /* observed */
+};
+
 /* Of a port of a bridge that filters VLANs. */
 struct port_vlans {
     uint16_t pvid;       /* untagged frames belong to it, and it leaves untagged; 0 = none */
@@ -197,7 +258,11 @@ struct interface {
     uint8_t mac[6];
     uint32_t mtu;
     char master[INTERFACE_NAME_SIZE]; /* "" = none */
+    bool is_slave;                    /* the master is a bond, which takes links only while they are down */
+    char parent[INTERFACE_NAME_SIZE]; /* "" = none, or one in another network namespace */
     struct bridge_options bridge;
+    struct vlan_options vlan;
+    struct bond_options bond;
     struct port_options port;
     struct port_vlans *vlans; /* owned; NULL = none */
     struct rate inbound, outbound;
@@ -218,7 +283,8 @@ struct interface {
 
     /* OBSERVED only */
     int index;
-    int master_index;
+    int master_index, parent_index;
+    uint8_t permanent_mac[6]; /* that a NIC came with, whatever it has now; all zero = not known */
     char kind_name[16];   /* as the kernel calls it: "bridge", "tun", "" for a NIC */
     bool carrier;         /* IFF_LOWER_UP */
     uint8_t operstate;    /* IF_OPER_* */
@@ -229,6 +295,7 @@ struct interface {
 struct network {
     struct interface **items; /* sorted by name */
     size_t count;
+    uint32_t lacking; /* OBSERVED: a bit per interface_kind that this kernel is known not to be able to make */
 };
 
 extern const char *const interface_kind_names[]; /* "ethernet", "loopback", "bridge", …; NULL at the end */

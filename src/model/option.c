@@ -314,9 +314,39 @@ static int parse_vlans(const char *text, char **place, struct error *err)
     return 0;
 }
 
+/* The number of a word among the choices, or (by_number) the number itself; -1. */
+static int index_of(const struct option *row, const char *text)
+{
+    int64_t number, count = 0;
+    while (row->choices[count])
+        count++;
+    return row->by_number && text_number(text, 0, count - 1, &number) == 0 ? (int)number : choice_of(row, text);
+}
+
+static int parse_map(const struct option *row, const char *text, uint32_t *place, struct error *err)
+{
+    uint32_t map[PACKET_PRIORITIES];
+    if (option_list_parse_map(text, row->length, (uint32_t)row->maximum, map) < 0) {
+        char shown[QUOTE_SIZE];
+        return error_set(err, EINVAL, "wants pairs FROM:TO like 0:1,2:3 with FROM up to %zu and TO up to %lld, not %s",
+                         row->length - 1, (long long)row->maximum, quote_text(text, shown));
+    }
+    memcpy(place, map, row->length * sizeof(*map));
+    return 0;
+}
+
+static int parse_targets(const struct option *row, const char *text, void *place, struct error *err)
+{
+    uint8_t targets[ARP_TARGETS][4];
+    if (option_list_parse_targets(text, row->length, targets) < 0)
+        return wants(err, "at most 16 IPv4 addresses like 10.0.0.1,10.0.0.2", text);
+    memcpy(place, targets, row->length * sizeof(*targets));
+    return 0;
+}
+
 static int parse_choice(const struct option *row, const char *text, void *place, struct error *err)
 {
-    int choice = choice_of(row, text);
+    int choice = index_of(row, text);
     if (choice < 0)
         return wants_choice(err, row, text);
     unsigned value = (unsigned)choice; /* GCC and clang make an enum without negative values unsigned int */
@@ -349,6 +379,10 @@ static int parse_value(const struct option *row, void *place, const char *text, 
         return parse_rate(text, place, err);
     case OPTION_VLANS:
         return parse_vlans(text, place, err);
+    case OPTION_MAP:
+        return parse_map(row, text, place, err);
+    case OPTION_TARGETS:
+        return parse_targets(row, text, place, err);
     case OPTION_SPECIAL:
     case OPTION_IGNORED:
     case OPTION_LATER:
@@ -395,6 +429,10 @@ static size_t size_of(const struct option *row)
         return sizeof(unsigned);
     case OPTION_RATE:
         return sizeof(struct rate);
+    case OPTION_MAP:
+        return row->length * sizeof(uint32_t);
+    case OPTION_TARGETS:
+        return row->length * 4;
     case OPTION_SPECIAL:
     case OPTION_IGNORED:
     case OPTION_LATER:
@@ -455,6 +493,15 @@ static char *format_rate(const struct rate *rate)
     return text_take(&text);
 }
 
+/* A kernel newer than this program may have more of them. */
+static char *format_choice(const struct option *row, uint32_t value)
+{
+    uint32_t count = 0;
+    while (row->choices[count])
+        count++;
+    return value < count ? memory_string(row->choices[value]) : memory_format("%u", value);
+}
+
 char *option_format(const struct option *option, const void *object)
 {
     const void *place = place_of(option, object);
@@ -478,9 +525,13 @@ char *option_format(const struct option *option, const void *object)
     case OPTION_GROUP_MAC:
         return format_mac(place);
     case OPTION_CHOICE:
-        return memory_string(option->choices[number_at(place)]);
+        return format_choice(option, number_at(place));
     case OPTION_RATE:
         return format_rate(place);
+    case OPTION_MAP:
+        return option_list_format_map(place, option->length);
+    case OPTION_TARGETS:
+        return option_list_format_targets(place, option->length);
     case OPTION_SPECIAL:
     case OPTION_IGNORED:
     case OPTION_LATER:
@@ -521,6 +572,8 @@ bool option_same(const struct option *option, const void *a, const void *b)
     case OPTION_MAC:
     case OPTION_GROUP_MAC:
     case OPTION_CHOICE:
+    case OPTION_MAP:
+    case OPTION_TARGETS:
         return memcmp(one, other, size_of(option)) == 0;
     case OPTION_SPECIAL:
     case OPTION_IGNORED:

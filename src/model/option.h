@@ -29,6 +29,8 @@ enum option_type {
     OPTION_UUID,    /* char[37], lower case */
     OPTION_CHOICE,  /* an enum; the index in `choices`, letter case ignored */
     OPTION_RATE,    /* struct rate: average[,peak[,burst]] with virsh's forms "avg,,burst" */
+    OPTION_MAP,     /* uint32_t[length]: FROM:TO pairs, separated by commas or blanks; FROM below `length`, TO up to `maximum` */
+    OPTION_TARGETS, /* uint8_t[length][4]: IPv4 addresses, separated by commas; all zero behind the last */
     OPTION_VLANS,   /* char *, owned by the object: VLANs from 1 to 4094 like 10,20-29 */
     OPTION_SPECIAL, /* read by a function of its own reader (DEVICE, IPADDRn, BRIDGING_OPTS, …) */
     OPTION_IGNORED, /* the classic scripts or other tools know it; it changes nothing here; no word about it */
@@ -53,6 +55,8 @@ struct option {
     int64_t minimum, maximum;     /* OPTION_NUMBER: of the file's number; OPTION_SIZE: of bytes */
     uint32_t scale;               /* OPTION_NUMBER; 0 means 1 */
     uint32_t unit;                /* OPTION_NUMBER: the value's parts per unit of JSON (100: hundredths of a second); 0 = scale */
+    size_t length;                /* OPTION_MAP, OPTION_TARGETS: of the array */
+    bool by_number;               /* OPTION_CHOICE: the index itself is understood too */
     const char *const *choices;   /* OPTION_CHOICE, BOOL, STRING, NUMBER: NULL at the end */
     const char *fallback;         /* the default, as a file would write it; NULL = none, or QEMU's or the kernel's own */
     enum option_change change;

@@ -22,6 +22,12 @@ static inline uint32_t scale_of(const struct option *row)
     return row->scale ? row->scale : 1;
 }
 
+/* option_list.c: values that are lists. Parsers give -EINVAL or -ERANGE; what they format is the caller's, NULL for none. */
+int option_list_parse_map(const char *text, size_t length, uint32_t maximum, uint32_t *map);
+char *option_list_format_map(const uint32_t *map, size_t length);
+int option_list_parse_targets(const char *text, size_t length, uint8_t (*targets)[4]);
+char *option_list_format_targets(const uint8_t (*targets)[4], size_t length);
+
 static inline uint32_t number_at(const void *place)
 {
     uint32_t number;

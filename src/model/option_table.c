@@ -18,6 +18,18 @@ static const char *const automatic[] = {"auto", NULL};
 static const char *const image_formats[] = {"qcow2", "raw", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc", "luks", NULL};
 static const char *const vga_cards[] = {"std", "cirrus", "vmware", "qxl", "virtio", "xenfb", "none", NULL};
 
+static const char *const bond_modes[] = {"balance-rr",  "active-backup", "balance-xor", "broadcast",
+                                         "802.3ad",     "balance-tlb",   "balance-alb", NULL};
+static const char *const bond_arp_validate[] = {"none",   "active",        "backup",        "all",
+                                                "filter", "filter_active", "filter_backup", NULL};
+static const char *const bond_any_or_all[] = {"any", "all", NULL};
+static const char *const bond_reselect[] = {"always", "better", "failure", NULL};
+static const char *const bond_fail_over_mac[] = {"none", "active", "follow", NULL};
+static const char *const bond_hash_policies[] = {"layer2",   "layer3+4",    "layer2+3", "encap2+3",
+                                                 "encap3+4", "vlan+srcmac", NULL};
+static const char *const bond_lacp_rates[] = {"slow", "fast", NULL};
+static const char *const bond_ad_select[] = {"stable", "bandwidth", "count", "actor_port_prio", NULL};
+
 #define INTERFACE(field_, member, ...)                                                                                         \
     {.scope = OPTION_INTERFACE, .field = field_, .offset = offsetof(struct interface, member), __VA_ARGS__}
 #define BRIDGE_WORD(field_, member, ...) INTERFACE(field_, bridge.member, .section = "bridge", __VA_ARGS__)
@@ -29,6 +41,9 @@ static const char *const vga_cards[] = {"std", "cirrus", "vmware", "qxl", "virti
 #define VLAN_FILTERING .needs = "CONFIG_BRIDGE_VLAN_FILTERING"
 #define IGMP_SNOOPING .needs = "CONFIG_BRIDGE_IGMP_SNOOPING"
 #define NETFILTER .needs = "CONFIG_BRIDGE_NETFILTER"
+#define BOND_WORD(field_, member, ...) INTERFACE(field_, bond.member, .section = "bond", __VA_ARGS__)
+#define BOND_CHOICE(field_, member, key_, name_, choices_, ...)                                                                \
+    BOND_WORD(field_, member, .key = key_, .name = name_, .type = OPTION_CHOICE, .choices = choices_, .by_number = true, __VA_ARGS__)
 #define WITHOUT_PLACE(type_, section_, key_, help_, ...)                                                                       \
     {.scope = OPTION_INTERFACE, .section = section_, .key = key_, .type = type_, .field = -1, .help = help_, __VA_ARGS__}
 #define SPECIAL(key_, ...) WITHOUT_PLACE(OPTION_SPECIAL, NULL, key_, __VA_ARGS__)
@@ -47,7 +62,7 @@ static const char *const vga_cards[] = {"std", "cirrus", "vmware", "qxl", "virti
 const struct option option_table[] = {
     /* ifcfg-NAME: what it is */
     SPECIAL("DEVICE", "name of the interface"),
-    SPECIAL("TYPE", "Ethernet (also when absent) or Bridge"),
+    SPECIAL("TYPE", "Ethernet (also when absent), Bridge, Vlan or Bond"),
     INTERFACE(-1, onboot, .key = "ONBOOT", .type = OPTION_BOOL, .fallback = "yes", .help = "brought up at start and by apply"),
     INTERFACE(-1, hwaddr, .key = "HWADDR", .type = OPTION_MAC, .help = "the NIC must have this MAC address"),
     INTERFACE(FIELD_MAC, mac, .key = "MACADDR", .name = "mac", .type = OPTION_MAC, .change = CHANGE_BOUNCE,
@@ -76,10 +91,6 @@ const struct option option_table[] = {
               .help = "frames may leave by the port that they came in by"),
     INTERFACE(FIELD_PORT_LEARNING, port.learning, .key = "LEARNING", .name = "learning", .type = OPTION_BOOL,
               .help = "the bridge learns MAC addresses from this port"),
-
-    /* config/ifcfg_vlans.c */
-    SPECIAL("VLANS", "VLANs of the port, or of the bridge itself, whose frames carry their tag: 10,20-29; where the bridge filters"),
-    SPECIAL("PVID", "VLAN of the port's untagged frames, from 1 to 4094; none where VLANS stands alone"),
 
     /* words of BRIDGING_OPTS, as /sys/class/net/BRIDGE/bridge and …/PORT/brport call them */
     BRIDGE_WORD(FIELD_BRIDGE_FORWARD_DELAY, forward_delay, .key = "forward_delay", .type = OPTION_NUMBER,
@@ -194,6 +205,95 @@ const struct option option_table[] = {
               .type = OPTION_NUMBER, RANGE(0, 65535), .help = "link-local groups that are forwarded, a bit each; not the second"),
     LATER_WORD("port", "backup_port", "port that takes over when this one loses its link"),
 
+    /* a VLAN's; its id and parent can also stand in DEVICE: config/ifcfg_vlan.c */
+    SPECIAL("VLAN", "the interface is a VLAN of another: DEVICE=PARENT.ID, or DEVICE=vlanID and PHYSDEV, or VID and PHYSDEV",
+            .fallback = "no"),
+    INTERFACE(FIELD_PARENT, parent, .key = "PHYSDEV", .name = "parent", .type = OPTION_NAME, .change = CHANGE_REMAKE,
+              .help = "interface below a VLAN"),
+    INTERFACE(FIELD_VLAN_ID, vlan.id, .key = "VID", .name = "vlan_id", .type = OPTION_NUMBER, RANGE(0, 4094),
+              .change = CHANGE_REMAKE, .help = "VLAN id"),
+    INTERFACE(FIELD_VLAN_ID, vlan.id, .key = "VLAN_ID", .type = OPTION_NUMBER, RANGE(0, 4094), .change = CHANGE_REMAKE,
+              .help = "VLAN id, as NetworkManager writes it"),
+    INTERFACE(FIELD_VLAN_REORDER_HEADERS, vlan.reorder_headers, .key = "REORDER_HDR", .name = "reorder_headers",
+              .type = OPTION_BOOL, .help = "the VLAN's packets look like untagged ones; the kernel's own choice is yes"),
+    INTERFACE(FIELD_VLAN_GVRP, vlan.gvrp, .key = "GVRP", .name = "gvrp", .type = OPTION_BOOL,
+              .help = "the VLAN is registered with the switch by GVRP"),
+    INTERFACE(FIELD_VLAN_MVRP, vlan.mvrp, .key = "MVRP", .name = "mvrp", .type = OPTION_BOOL,
+              .help = "the VLAN is registered with the switch by MVRP"),
+    INTERFACE(FIELD_VLAN_LOOSE_BINDING, vlan.loose_binding, .key = "LOOSE_BINDING", .name = "loose_binding",
+              .type = OPTION_BOOL, .help = "the VLAN stays up when its parent goes down"),
+    SPECIAL("VLAN_FLAGS", "of REORDER_HDR, GVRP, MVRP and LOOSE_BINDING those that are on, as NetworkManager writes it"),
+    INTERFACE(FIELD_VLAN_EGRESS, vlan.egress, .key = "VLAN_EGRESS_PRIORITY_MAP", .name = "egress_priorities",
+              .type = OPTION_MAP, .length = PACKET_PRIORITIES, .maximum = 7,
+              .help = "priority of a packet : that of its frame, e.g. 0:1,6:7"),
+    INTERFACE(FIELD_VLAN_INGRESS, vlan.ingress, .key = "VLAN_INGRESS_PRIORITY_MAP", .name = "ingress_priorities",
+              .type = OPTION_MAP, .length = VLAN_PRIORITIES, .maximum = UINT32_MAX,
+              .help = "priority of a frame : that of its packet, e.g. 1:6"),
+
+    /* a bond's and its slaves': config/ifcfg_bond.c */
+    SPECIAL("BONDING_OPTS", "options of the bond, KEY=VALUE separated by blanks, values by name or number as the kernel has them"),
+    SPECIAL("BONDING_MASTER", "the interface is a bond", .fallback = "no"),
+    SPECIAL("SLAVE", "the interface is a slave of the bond that MASTER names", .fallback = "no"),
+    SPECIAL("MASTER", "bond that the interface is a slave of; its own addresses are then ignored"),
+    BOND_CHOICE(FIELD_BOND_MODE, mode, "mode", "bond_mode", bond_modes, .change = CHANGE_REMAKE,
+                .help = "how the slaves are used"),
+    BOND_WORD(FIELD_BOND_MIIMON, miimon, .key = "miimon", .name = "miimon", .type = OPTION_NUMBER, RANGE(0, INT32_MAX),
+              .help = "the slaves' links are looked at every so many ms; 0 never"),
+    BOND_WORD(FIELD_BOND_UPDELAY, updelay, .key = "updelay", .name = "updelay", .type = OPTION_NUMBER, RANGE(0, INT32_MAX),
+              .help = "ms until a slave whose link came back is used; a multiple of miimon"),
+    BOND_WORD(FIELD_BOND_DOWNDELAY, downdelay, .key = "downdelay", .name = "downdelay", .type = OPTION_NUMBER,
+              RANGE(0, INT32_MAX), .help = "ms until a slave whose link is lost is given up; a multiple of miimon"),
+    BOND_WORD(FIELD_BOND_USE_CARRIER, use_carrier, .key = "use_carrier", .name = "use_carrier", .type = OPTION_BOOL,
+              .help = "a slave's link is what its driver's carrier says"),
+    BOND_WORD(FIELD_BOND_ARP_INTERVAL, arp_interval, .key = "arp_interval", .name = "arp_interval", .type = OPTION_NUMBER,
+              RANGE(0, INT32_MAX), .help = "the targets are asked every so many ms, instead of miimon; 0 never"),
+    BOND_WORD(FIELD_BOND_ARP_IP_TARGET, arp_ip_targets, .key = "arp_ip_target", .name = "arp_ip_target",
+              .type = OPTION_TARGETS, .length = ARP_TARGETS, .help = "up to 16 IPv4 addresses that are asked"),
+    BOND_CHOICE(FIELD_BOND_ARP_VALIDATE, arp_validate, "arp_validate", "arp_validate", bond_arp_validate,
+                .help = "which slaves' ARP answers are looked into"),
+    BOND_CHOICE(FIELD_BOND_ARP_ALL_TARGETS, arp_all_targets, "arp_all_targets", "arp_all_targets", bond_any_or_all,
+                .help = "one target that answers is enough, or all must"),
+    BOND_WORD(FIELD_BOND_PRIMARY, primary, .key = "primary", .name = "primary", .type = OPTION_NAME,
+              .help = "slave that is used whenever it can be"),
+    BOND_CHOICE(FIELD_BOND_PRIMARY_RESELECT, primary_reselect, "primary_reselect", "primary_reselect", bond_reselect,
+                .help = "when the primary slave takes over again"),
+    BOND_CHOICE(FIELD_BOND_FAIL_OVER_MAC, fail_over_mac, "fail_over_mac", "fail_over_mac", bond_fail_over_mac,
+                .change = CHANGE_REMAKE, .help = "which MAC addresses the slaves have"),
+    BOND_CHOICE(FIELD_BOND_XMIT_HASH_POLICY, xmit_hash_policy, "xmit_hash_policy", "xmit_hash_policy", bond_hash_policies,
+                .help = "by what a slave is chosen for a packet"),
+    BOND_WORD(FIELD_BOND_RESEND_IGMP, resend_igmp, .key = "resend_igmp", .name = "resend_igmp", .type = OPTION_NUMBER,
+              RANGE(0, 255), .help = "IGMP reports after another slave took over"),
+    BOND_WORD(FIELD_BOND_NUM_PEER_NOTIFY, num_peer_notify, .key = "num_grat_arp", .name = "num_peer_notify",
+              .type = OPTION_NUMBER, RANGE(0, 255), .help = "announcements after another slave took over"),
+    BOND_WORD(FIELD_BOND_NUM_PEER_NOTIFY, num_peer_notify, .key = "num_unsol_na", .type = OPTION_NUMBER, RANGE(0, 255),
+              .help = "the same number under its other name"),
+    BOND_WORD(FIELD_BOND_ALL_SLAVES_ACTIVE, all_slaves_active, .key = "all_slaves_active", .name = "all_slaves_active",
+              .type = OPTION_BOOL, .help = "frames that come in by a backup slave are taken"),
+    BOND_WORD(FIELD_BOND_MIN_LINKS, min_links, .key = "min_links", .name = "min_links", .type = OPTION_NUMBER,
+              RANGE(0, INT32_MAX), .help = "links that must be there for the bond to have a carrier"),
+    BOND_WORD(FIELD_BOND_LP_INTERVAL, lp_interval, .key = "lp_interval", .name = "lp_interval", .type = OPTION_NUMBER,
+              RANGE(1, INT32_MAX), .help = "seconds between two learning packets"),
+    BOND_WORD(FIELD_BOND_PACKETS_PER_SLAVE, packets_per_slave, .key = "packets_per_slave", .name = "packets_per_slave",
+              .type = OPTION_NUMBER, RANGE(0, 65535), .help = "packets by one slave before the next has its turn; 0: at random"),
+    BOND_CHOICE(FIELD_BOND_LACP_RATE, lacp_rate, "lacp_rate", "lacp_rate", bond_lacp_rates, .change = CHANGE_REMAKE,
+                .help = "how often the switch is to send LACP frames"),
+    BOND_CHOICE(FIELD_BOND_AD_SELECT, ad_select, "ad_select", "ad_select", bond_ad_select, .change = CHANGE_REMAKE,
+                .help = "how the active aggregator is chosen"),
+    BOND_WORD(FIELD_BOND_AD_ACTOR_SYS_PRIO, ad_actor_sys_prio, .key = "ad_actor_sys_prio", .name = "ad_actor_sys_prio",
+              .type = OPTION_NUMBER, RANGE(1, 65535), .help = "system priority in LACP"),
+    BOND_WORD(FIELD_BOND_AD_ACTOR_SYSTEM, ad_actor_system, .key = "ad_actor_system", .name = "ad_actor_system",
+              .type = OPTION_MAC, .help = "system's MAC address in LACP"),
+    BOND_WORD(FIELD_BOND_AD_USER_PORT_KEY, ad_user_port_key, .key = "ad_user_port_key", .name = "ad_user_port_key",
+              .type = OPTION_NUMBER, RANGE(0, 1023), .change = CHANGE_REMAKE, .help = "upper ten bits of the port key in LACP"),
+    BOND_WORD(FIELD_BOND_TLB_DYNAMIC_LB, tlb_dynamic_lb, .key = "tlb_dynamic_lb", .name = "tlb_dynamic_lb",
+              .type = OPTION_BOOL, .change = CHANGE_REMAKE, .help = "flows are moved between slaves by their load"),
+    LATER_WORD("bond", "active_slave", "slave that is used now"),
+    LATER_WORD("bond", "arp_missed_max", "unanswered questions until a slave is given up"),
+    LATER_WORD("bond", "lacp_active", "LACP frames are sent unasked"),
+    LATER_WORD("bond", "ns_ip6_target", "IPv6 addresses that are asked"),
+    LATER_WORD("bond", "peer_notif_delay", "ms between two announcements"),
+    LATER_WORD("bond", "queue_id", "queues of the slaves"),
+
     /* addresses and routes: config/address.c */
     SPECIAL("BOOTPROTO", "dhcp (or bootp): the IPv4 addresses and routes come from a DHCP server; else those below"),
     SPECIAL("IPADDR", "IPv4 address", .numbered = true),
@@ -275,18 +375,17 @@ const struct option option_table[] = {
     LATER("LINKDELAY", "seconds to wait for the link"),
     LATER("LINKSTATUS", "down: the link is not brought up", .fallback = "up"),
     LATER("PERSISTENT_DHCLIENT_IPV6", "the DHCPv6 client never gives up", .fallback = "no"),
+    LATER("PVID", "VLAN of the port's untagged frames"),
     LATER("SCOPE", "scope of the addresses"),
     LATER("SEARCH", "search domains"),
     LATER("SRCADDR", "source address of the default route"),
+    LATER("VLANS", "VLANs of the port"),
     LATER("WINDOW", "TCP window of the default route"),
 
     /* known, not supported yet: of kinds that a file with them is skipped for (config/ifcfg.c) */
-    LATER("BONDING_MASTER", "the interface is a bond", .fallback = "no"),
-    LATER("BONDING_OPTS", "options of a bond"),
     LATER("BOND_IFACES", "NICs of an Open vSwitch bond"),
     LATER("CLONENUM_START", "first alias of a range"),
     LATER("DEVICETYPE", "ovs or Team"),
-    LATER("GVRP", "of a VLAN interface", .fallback = "no"),
     LATER("IPADDR_END", "last address of a range"),
     LATER("IPADDR_START", "first address of a range"),
     LATER("IPV6TO4INIT", "6to4 tunnel", .fallback = "no"),
@@ -296,8 +395,6 @@ const struct option option_table[] = {
     LATER("IPV6TUNNELIPV4", "of a sit tunnel"),
     LATER("IPV6TUNNELIPV4LOCAL", "of a sit tunnel"),
     LATER("KEY", "of a tunnel"),
-    LATER("MASTER", "bond that the interface is a slave of"),
-    LATER("MVRP", "of a VLAN interface", .fallback = "no"),
     LATER("MY_INNER_IPADDR", "of a tunnel"),
     LATER("MY_OUTER_IPADDR", "of a tunnel"),
     LATER("NETTYPE", "of a NIC of IBM Z"),
@@ -317,21 +414,12 @@ const struct option option_table[] = {
     LATER("PEER", "other end of a veth pair"),
     LATER("PEER_INNER_IPADDR", "of a tunnel"),
     LATER("PEER_OUTER_IPADDR", "of a tunnel"),
-    LATER("PHYSDEV", "interface below a VLAN"),
     LATER("PORTNAME", "of a NIC of IBM Z"),
-    LATER("REORDER_HDR", "of a VLAN interface", .fallback = "yes"),
-    LATER("SLAVE", "the interface is a bond's slave", .fallback = "no"),
     LATER("SUBCHANNELS", "of a NIC of IBM Z"),
     LATER("TEAM_CONFIG", "options of a team"),
     LATER("TEAM_MASTER", "team that the interface is a port of"),
     LATER("TEAM_PORT_CONFIG", "options of a team's port"),
     LATER("TTL", "of a tunnel"),
-    LATER("VID", "VLAN id"),
-    LATER("VLAN", "the interface is a VLAN of another", .fallback = "no"),
-    LATER("VLAN_EGRESS_PRIORITY_MAP", "of a VLAN interface"),
-    LATER("VLAN_FLAGS", "of a VLAN interface"),
-    LATER("VLAN_ID", "VLAN id"),
-    LATER("VLAN_INGRESS_PRIORITY_MAP", "of a VLAN interface"),
 
     /* NAME.vm */
     VM(0, memory, .key = "Memory", .name = "memory", .type = OPTION_SIZE, RANGE(1 << 20, INT64_C(64) << 40), .fallback = "512M",

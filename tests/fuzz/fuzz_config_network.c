@@ -41,7 +41,8 @@ static void check_interface(const struct network *network, const struct interfac
     require(!text_interface_name_fault(interface->name));
     if (interface_has(interface, FIELD_MASTER) && !errors) {
         const struct interface *master = network_find(network, interface->master);
-        require(master && master->kind == INTERFACE_BRIDGE && !interface_has(master, FIELD_MASTER));
+        require(master && master->kind == (interface->is_slave ? INTERFACE_BOND : INTERFACE_BRIDGE));
+        require(master->kind == INTERFACE_BOND || !interface_has(master, FIELD_MASTER));
     }
     require(!interface_has(interface, FIELD_MASTER) || !interface->address_count);
     require(interface_has(interface, FIELD_ADDRESSES) || !interface->address_count);

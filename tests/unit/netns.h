@@ -218,7 +218,7 @@ static inline void netns_make_bridge(struct fixture *fixture, const char *name)
 }
 
 /* A LINK_SET of `fields`, the values being those of `to`. */
-static inline struct step netns_set(const char *name, struct interface *to, uint64_t fields)
+static inline struct step netns_set(const char *name, struct interface *to, field_set fields)
 {
     struct step step = {.op = STEP_LINK_SET, .to = to, .fields = fields};
 

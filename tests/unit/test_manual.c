@@ -51,6 +51,7 @@ static void add_value(struct text *text, const struct option *row)
         [OPTION_SIZE] = "SIZE", [OPTION_STRING] = "TEXT", [OPTION_NAME] = "NAME",   [OPTION_MAC] = "MAC",
         [OPTION_GROUP_MAC] = "MAC",
         [OPTION_UUID] = "UUID", [OPTION_BOOL] = "yes|no",   [OPTION_VLANS] = "VLANS",
+        [OPTION_MAP] = "FROM:TO,…", [OPTION_TARGETS] = "ADDRESS,…",
         [OPTION_RATE] = "AVERAGE\\[,PEAK\\[,BURST\\]\\]",
         [OPTION_LATER] = NULL,
     };
@@ -115,8 +116,10 @@ static void network_rows(struct text *text)
     add_rows(text, "Keys", OPTION_INTERFACE, NULL, ROWS_USED);
     add_rows(text, "Words of BRIDGING_OPTS for a bridge", OPTION_INTERFACE, "bridge", ROWS_USED);
     add_rows(text, "Words of BRIDGING_OPTS for a port", OPTION_INTERFACE, "port", ROWS_USED);
+    add_rows(text, "Words of BONDING_OPTS", OPTION_INTERFACE, "bond", ROWS_USED);
     add_rows(text, "Known, and not there yet: a warning says so", OPTION_INTERFACE, NULL, ROWS_LATER);
     add_rows(text, "Words of BRIDGING_OPTS for a port that are not there yet", OPTION_INTERFACE, "port", ROWS_LATER);
+    add_rows(text, "Words of BONDING_OPTS that are not there yet", OPTION_INTERFACE, "bond", ROWS_LATER);
     add_rows(text, "Known, and without effect here", OPTION_INTERFACE, NULL, ROWS_IGNORED);
     add_rows(text, "Words of BRIDGING_OPTS without effect here", OPTION_INTERFACE, "bridge", ROWS_IGNORED);
 }

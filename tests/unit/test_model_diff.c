@@ -254,8 +254,8 @@ static void what_cannot_be_is_told_and_the_rest_is_planned(void **state)
            "link-create: create bridge br0 (stp no, forward_delay 0)\n"
            "error: eth5: exists and is no bridge but a link of kind ethernet: rename one of them\n"
            "error: eth9: no such interface: is its driver loaded, is it called otherwise (ip link)?\n"
-           "warning: eth1: waits for eth5\n"
-           "error: eth2: bridge br7 does not exist, and no file states it: write ifcfg-br7 with TYPE=Bridge\n");
+           "error: eth2: bridge br7 does not exist, and no file states it: write ifcfg-br7 with TYPE=Bridge\n"
+           "warning: eth1: waits for eth5\n");
 }
 
 /* An option that a link of this kernel does not show: said, and no step. A time may be off by a hundredth of a second. */
@@ -281,29 +281,6 @@ static void what_this_kernel_lacks_is_told_and_the_rest_is_planned(void **state)
                known ? "link-set: set br0 priority 0 → 9, default_pvid 0 → 7, multicast_query_interval 12500 → 12502\n"
                      : "link-set: set br0 priority 0 → 9\n"
                        "error: br0: default_pvid: this kernel does not have it: CONFIG_BRIDGE_VLAN_FILTERING\n");
-    }
-}
-
-static void a_port_whose_file_drops_its_vlans_gets_the_default(void **state)
-{
-    (void)state;
-    for (int dropped = 0; dropped < 2; dropped++) {
-        struct fixture host = {0};
-        struct interface *there, *before = put(&host.previous, "eth0", INTERFACE_ETHERNET);
-
-        see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_FOREIGN);
-        there = see(&host.observed, "eth0", INTERFACE_ETHERNET, OWNER_FOREIGN);
-        set_master(there, "br0");
-        there->vlans = NEW(struct port_vlans);
-        there->vlans->pvid = 5;
-        there->set |= FIELD_BIT(FIELD_PORT_VLANS);
-        put(&host.wanted, "eth0", INTERFACE_ETHERNET);
-        if (dropped) {
-            before->vlans = NEW(struct port_vlans);
-            before->vlans->pvid = 5;
-            before->set |= FIELD_BIT(FIELD_PORT_VLANS);
-        }
-        expect(&host, false, dropped ? "link-set: set eth0 VLANs as a new port has them\n" : "");
     }
 }
 
@@ -499,7 +476,6 @@ int main(void)
         cmocka_unit_test(a_foreign_bridge_is_adopted_only_when_asked),
         cmocka_unit_test(what_cannot_be_is_told_and_the_rest_is_planned),
         cmocka_unit_test(what_this_kernel_lacks_is_told_and_the_rest_is_planned),
-        cmocka_unit_test(a_port_whose_file_drops_its_vlans_gets_the_default),
         cmocka_unit_test(a_default_route_moves_with_its_address),
         cmocka_unit_test(a_foreign_default_route_is_not_touched),
         cmocka_unit_test(onboot_no_is_neither_brought_up_nor_removed),

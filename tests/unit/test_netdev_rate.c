@@ -14,12 +14,12 @@
 #include "netdev/netdev_internal.h"
 #include "netns.h"
 
-static struct step rate_step(struct interface *to, uint64_t fields)
+static struct step rate_step(struct interface *to, field_set fields)
 {
     return netns_set("v0", to, fields);
 }
 
-static int set_rates(struct fixture *fixture, struct rate inbound, struct rate outbound, uint64_t fields)
+static int set_rates(struct fixture *fixture, struct rate inbound, struct rate outbound, field_set fields)
 {
     struct interface to = {.inbound = inbound, .outbound = outbound};
     struct step step = rate_step(&to, fields);

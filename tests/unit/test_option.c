@@ -83,7 +83,7 @@ static void test_bits_are_unique(void **state)
                 fail_msg("%s and %s are one option with two names", a->key, b->key);
         }
     FOR_EACH_ROW(row)
-        assert_true(row->field < 64);
+        assert_true(row->field < (int)(8 * sizeof(field_set)));
 }
 
 static void test_json_names_are_unique(void **state)
@@ -187,6 +187,10 @@ static const char *example_of(const struct option *row, char buffer[32])
         return "1000,2000,512";
     case OPTION_VLANS:
         return "10,20-29";
+    case OPTION_MAP:
+        return "0:1,7:6";
+    case OPTION_TARGETS:
+        return "10.0.0.1,10.0.0.2";
     default:
         return NULL;
     }

@@ -1,0 +1,146 @@
+/* Bonds and their slaves: what BONDING_OPTS can't mean together, SLAVE and MASTER. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/quote.h"
+#include "base/text.h"
+#include "config/config_internal.h"
+
+enum mode { ROUND_ROBIN, ACTIVE_BACKUP, XOR, BROADCAST, LACP, TLB, ALB };
+#define MODE(mode) (1u << (mode))
+#define ALL_BUT(modes) (0x7fu & ~(modes))
+
+/* Options that the kernel refuses in the other modes (bond_options.c). */
+static const struct {
+    enum interface_field field;
+    unsigned modes;
+} limited[] = {
+    {FIELD_BOND_ARP_INTERVAL, ALL_BUT(MODE(LACP) | MODE(TLB) | MODE(ALB))},
+    {FIELD_BOND_ARP_VALIDATE, ALL_BUT(MODE(LACP) | MODE(TLB) | MODE(ALB))},
+    {FIELD_BOND_PRIMARY, MODE(ACTIVE_BACKUP) | MODE(TLB) | MODE(ALB)},
+    {FIELD_BOND_PACKETS_PER_SLAVE, MODE(ROUND_ROBIN)},
+    {FIELD_BOND_LACP_RATE, MODE(LACP)},
+    {FIELD_BOND_AD_ACTOR_SYS_PRIO, MODE(LACP)},
+    {FIELD_BOND_AD_ACTOR_SYSTEM, MODE(LACP)},
+    {FIELD_BOND_AD_USER_PORT_KEY, MODE(LACP)},
+    {FIELD_BOND_TLB_DYNAMIC_LB, MODE(TLB) | MODE(ALB)},
+};
+
+struct reader {
+    struct interface *bond;
+    const struct lexer_entry *entry; /* BONDING_OPTS; there whenever an option is stated */
+    struct complaints *complaints;
+};
+
+static void ignore(struct reader *reader, enum interface_field field, const char *why)
+{
+    const char *key = "";
+    for (size_t i = option_count; i-- > 0;)
+        if (option_table[i].scope == OPTION_INTERFACE && option_table[i].field == (int)field)
+            key = option_table[i].key;
+    complain(reader->complaints, true, reader->entry->value_line, reader->entry->value_column, "BONDING_OPTS: %s has no effect %s",
+             key, why);
+    reader->bond->set &= ~FIELD_BIT(field);
+}
+
+static void check_modes(struct reader *reader)
+{
+    struct interface *bond = reader->bond;
+    for (size_t i = 0; i < ARRAY_SIZE(limited); i++) {
+        if (!interface_has(bond, limited[i].field) || limited[i].modes & MODE(bond->bond.mode))
+            continue;
+        const struct option *mode = option_find(OPTION_INTERFACE, "bond", "mode", NULL);
+        CLEANUP(freep) char *name = option_format(mode, bond), *why = memory_format("in mode %s", name);
+        ignore(reader, limited[i].field, why);
+    }
+}
+
+/* The kernel counts the delays in looks, and so rounds them down to whole ones. */
+static void check_delay(struct reader *reader, enum interface_field field, uint32_t *delay)
+{
+    uint32_t miimon = reader->bond->bond.miimon;
+    if (!interface_has(reader->bond, field))
+        return;
+    if (!interface_has(reader->bond, FIELD_BOND_MIIMON) || !miimon) {
+        ignore(reader, field, "without miimon");
+    } else if (*delay % miimon) {
+        complain(reader->complaints, true, reader->entry->value_line, reader->entry->value_column,
+                 "BONDING_OPTS: the kernel takes whole multiples of miimon only: %s is %u ms, not %u",
+                 field == FIELD_BOND_UPDELAY ? "updelay" : "downdelay", *delay - *delay % miimon, *delay);
+        *delay -= *delay % miimon;
+    }
+}
+
+static void check_monitors(struct reader *reader)
+{
+    struct interface *bond = reader->bond;
+    bool miimon = interface_has(bond, FIELD_BOND_MIIMON) && bond->bond.miimon;
+    bool arp = interface_has(bond, FIELD_BOND_ARP_INTERVAL) && bond->bond.arp_interval;
+    if (miimon && arp)
+        complain(reader->complaints, false, reader->entry->value_line, reader->entry->value_column,
+                 "BONDING_OPTS: miimon and arp_interval exclude each other: a bond looks at its links in one way");
+    check_delay(reader, FIELD_BOND_UPDELAY, &bond->bond.updelay);
+    check_delay(reader, FIELD_BOND_DOWNDELAY, &bond->bond.downdelay);
+}
+
+void ifcfg_bond_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)
+{
+    struct reader reader = {ifcfg->interface, lexer_find(section, "BONDING_OPTS"), complaints};
+    check_modes(&reader);
+    check_monitors(&reader);
+}
+
+/* Slaves */
+
+/* The first of the keys that would mean something on an interface of its own. */
+static void warn_of_addresses(const struct lexer_section *section, const char *master, struct complaints *complaints)
+{
+    static const char *const keys[] = {"IPADDR", "GATEWAY", "IPV6ADDR"};
+    for (size_t i = 0; i < section->count; i++) {
+        const struct lexer_entry *entry = &section->entries[i];
+        const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, NULL);
+        for (size_t j = 0; row && lexer_counts(section, entry) && j < ARRAY_SIZE(keys); j++)
+            if (strcmp(row->key, keys[j]) == 0) {
+                complain(complaints, true, entry->line, entry->column,
+                         "%s is not used: a slave has no addresses of its own; they belong into the file of %s", entry->key, master);
+                return;
+            }
+    }
+}
+
+/* Both keys are needed, as the scripts have it; NetworkManager's files may lack SLAVE. */
+bool ifcfg_bond_read_slave(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)
+{
+    const struct lexer_entry *slave = lexer_find(section, "SLAVE"), *master = lexer_find(section, "MASTER");
+    const struct lexer_entry *bridge = lexer_find(section, "BRIDGE");
+    bool is_slave = master;
+    char shown[QUOTE_SIZE];
+    if (slave && option_parse_bool(slave->value, &is_slave) < 0) {
+        complain(complaints, false, slave->value_line, slave->value_column, "SLAVE wants yes or no, not %s",
+                 quote_text(slave->value, shown));
+        return false;
+    }
+    if (!is_slave)
+        return false;
+    if (!master) {
+        complain(complaints, false, slave->line, slave->column, "SLAVE=%s, but of which bond? MASTER is missing", slave->value);
+        return false;
+    }
+    if (bridge) {
+        complain(complaints, false, master->line, master->column,
+                 "MASTER and BRIDGE exclude each other: a slave is no bridge's port, but its bond can be");
+        return false;
+    }
+    const char *fault = text_interface_name_fault(master->value);
+    if (fault) {
+        complain(complaints, false, master->value_line, master->value_column, "MASTER wants an interface's name; %s %s",
+                 quote_text(master->value, shown), fault);
+        return false;
+    }
+    text_copy(ifcfg->interface->master, sizeof(ifcfg->interface->master), master->value);
+    ifcfg->interface->is_slave = true;
+    ifcfg->interface->set |= FIELD_BIT(FIELD_MASTER);
+    ifcfg->master_place = (struct ifcfg_place){master->value_line, master->value_column};
+    warn_of_addresses(section, master->value, complaints);
+    return true;
+}

@@ -1,0 +1,206 @@
+/* A VLAN's id, the link that it lies on, a bond's mode with slaves in it: the kernel can't change these, so the link goes and comes
+ * again. What is on it goes with it: the kernel deletes the VLANs of a link that it deletes, and sets its slaves free and down. All of
+ * that is said in steps of its own before, so that it can be taken back. */
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "model/diff_internal.h"
+#include "model/kind.h"
+#include "model/option.h"
+
+struct remake {
+    struct diff *diff;
+    bool *changed; /* by index in observed: needs it for itself */
+    bool *goes;    /* and those that lie on such a one */
+    int *depths;
+    int deepest;
+};
+
+static field_set fields_to_remake_for(void)
+{
+    field_set fields = 0;
+
+    for (size_t i = 0; i < option_count; i++)
+        if (option_table[i].scope == OPTION_INTERFACE && option_table[i].field >= 0 && option_table[i].change == CHANGE_REMAKE)
+            fields |= FIELD_BIT(option_table[i].field);
+    return fields;
+}
+
+static const struct interface *wanted_of(const struct remake *remake, size_t index)
+{
+    const struct diff *diff = remake->diff;
+    size_t at = diff_index(diff->wanted, diff->observed->items[index]->name);
+
+    return at == SIZE_MAX || diff->skipped[at] ? NULL : diff->wanted->items[at];
+}
+
+static bool find_changed(struct remake *remake, field_set fields)
+{
+    const struct network *observed = remake->diff->observed;
+    bool any = false;
+
+    for (size_t i = 0; i < observed->count; i++) {
+        const struct interface *wanted = kind_find(observed->items[i]->kind)->made ? wanted_of(remake, i) : NULL;
+
+        if (wanted && wanted->kind == observed->items[i]->kind && wanted->set & fields
+            && interface_changed_fields(wanted, observed->items[i]) & fields)
+            any = remake->changed[i] = true;
+    }
+    return any;
+}
+
+static bool goes(const struct remake *remake, const char *name)
+{
+    size_t index = *name ? diff_index(remake->diff->observed, name) : SIZE_MAX;
+
+    return index != SIZE_MAX && remake->goes[index];
+}
+
+/* It would go with the one below it: can it come back? */
+static bool comes_back(const struct remake *remake, size_t index)
+{
+    const struct interface *wanted = wanted_of(remake, index);
+
+    return wanted && kind_find(wanted->kind)->made;
+}
+
+/* The link stays as it is, and so does the one that it would go with. */
+static void refuse(struct remake *remake, const char *name, const char *other, const char *how)
+{
+    size_t index = diff_index(remake->diff->observed, name), wanted = diff_index(remake->diff->wanted, name);
+
+    if (wanted != SIZE_MAX && !remake->diff->skipped[wanted])
+        diff_skip(remake->diff, wanted, false,
+                  "%s: would have to be made anew, but %s, which no file makes, %s it: remove that first, or write a file for it", name,
+                  other, how);
+    remake->changed[index] = false;
+    if (goes(remake, remake->diff->observed->items[index]->parent))
+        refuse(remake, remake->diff->observed->items[index]->parent, name, "lies on");
+}
+
+/* Marks what goes, from below to above; false when something can't, and all is to be looked at again. */
+static bool spread(struct remake *remake)
+{
+    const struct network *observed = remake->diff->observed;
+    bool again = true;
+
+    memcpy(remake->goes, remake->changed, observed->count);
+    while (again) {
+        again = false;
+        for (size_t i = 0; i < observed->count; i++) {
+            const struct interface *link = observed->items[i];
+
+            if (remake->goes[i] || !goes(remake, link->parent))
+                continue;
+            if (!comes_back(remake, i)) {
+                refuse(remake, link->parent, link->name, "lies on");
+                return false;
+            }
+            again = remake->goes[i] = true;
+        }
+    }
+    return true;
+}
+
+/* A slave of a bond that no file states would be left outside. */
+static bool ports_come_back(struct remake *remake)
+{
+    const struct network *observed = remake->diff->observed;
+
+    for (size_t i = 0; i < observed->count; i++) {
+        const struct interface *port = observed->items[i], *wanted = wanted_of(remake, i);
+
+        if (!goes(remake, port->master) || remake->goes[i] || (wanted && interface_has(wanted, FIELD_MASTER)))
+            continue;
+        refuse(remake, port->master, port->name, "is a port of");
+        return false;
+    }
+    return true;
+}
+
+static void take_out_ports(struct remake *remake)
+{
+    const struct network *observed = remake->diff->observed;
+
+    for (size_t i = 0; i < observed->count; i++) {
+        const struct interface *port = observed->items[i];
+        struct interface *alone;
+
+        if (remake->goes[i] || !goes(remake, port->master))
+            continue;
+        alone = interface_copy(port);
+        alone->master[0] = 0;
+        diff_set_link(remake->diff, port, alone, FIELD_BIT(FIELD_MASTER));
+        interface_free(alone);
+    }
+}
+
+static void delete_link(struct remake *remake, const struct interface *observed)
+{
+    const struct interface *wanted = network_find(remake->diff->wanted, observed->name);
+    field_set changed = interface_changed_fields(wanted, observed) & fields_to_remake_for();
+    struct text why = {0};
+    CLEANUP(freep) char *line = NULL;
+
+    for (size_t i = 0; i < observed->route_count; i++)
+        if (observed->routes[i].protocol != RTPROT_KERNEL) /* comes and goes with its address */
+            diff_set_route(remake->diff, STEP_ROUTE_DELETE, observed->name, &observed->routes[i]);
+    for (size_t i = 0; i < observed->address_count; i++)
+        if (address_is_static(&observed->addresses[i]))
+            diff_set_address(remake->diff, STEP_ADDRESS_DELETE, observed->name, &observed->addresses[i]);
+    if (changed)
+        diff_describe(&why, observed, wanted, changed);
+    else
+        text_format(&why, "with %s", observed->parent);
+    line = memory_format("delete %s %s, to make it anew: %s", interface_kind_names[observed->kind], observed->name, why.data);
+    diff_add_step(remake->diff, STEP_LINK_DELETE, observed->name, line)->from = interface_copy(observed);
+    text_clear(&why);
+}
+
+static void delete_links(struct remake *remake)
+{
+    for (int depth = remake->deepest; depth >= 0; depth--)
+        for (size_t i = 0; i < remake->diff->observed->count; i++)
+            if (remake->goes[i] && remake->depths[i] == depth)
+                delete_link(remake, remake->diff->observed->items[i]);
+}
+
+static void leave_rest(const struct remake *remake, struct network *ret_left)
+{
+    const struct network *observed = remake->diff->observed;
+
+    *ret_left = (struct network){.lacking = observed->lacking};
+    for (size_t i = 0; i < observed->count; i++) {
+        struct interface *link;
+
+        if (remake->goes[i])
+            continue;
+        link = interface_copy(observed->items[i]);
+        if (goes(remake, link->master))
+            link->master[0] = 0;
+        network_insert(ret_left, link);
+    }
+}
+
+bool diff_remake(struct diff *diff, struct network *ret_left)
+{
+    struct remake remake = {.diff = diff, .changed = memory_new(diff->observed->count + 1)};
+    bool any = find_changed(&remake, fields_to_remake_for());
+
+    if (any) {
+        remake.goes = memory_new(diff->observed->count + 1);
+        while (!spread(&remake) || !ports_come_back(&remake))
+            continue;
+        remake.depths = diff_depths(diff->observed, &remake.deepest);
+        take_out_ports(&remake);
+        delete_links(&remake);
+        leave_rest(&remake, ret_left);
+    }
+    free(remake.changed);
+    free(remake.goes);
+    free(remake.depths);
+    return any;
+}
