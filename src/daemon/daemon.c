@@ -21,6 +21,7 @@
 #include "daemon/notify.h"
 #include "filter/filter.h"
 #include "manager/manager.h"
+#include "netdev/kind.h"
 #include "netdev/netdev.h"
 #include "reconcile/reconcile.h"
 #include "tap/tap.h"
@@ -52,7 +53,7 @@ struct daemon {
     double managers_until;
 };
 
-static const struct netdev_kind *const link_kinds[] = {&bridge_kind, NULL};
+static const struct netdev_kind *const link_kinds[] = {&bridge_kind, &kind_vlan, &kind_bond, NULL};
 
 /* -- wires between the parts ---------------------------------------------------------------------------------------------------------- */
 

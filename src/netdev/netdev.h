@@ -13,23 +13,44 @@ struct worker;
 struct netdev;
 struct nlattr;
 
+/* An attribute that is a value by itself: reading and writing come from the row. */
+enum netdev_value {
+    NETDEV_U8,    /* from and to a uint32_t */
+    NETDEV_U16,
+    NETDEV_U32,
+    NETDEV_BOOL8, /* from and to a bool */
+    NETDEV_BOOL32,
+    NETDEV_MAC,
+    NETDEV_LINK,  /* the index of another link in the message, its name in struct interface */
+};
+struct netdev_row {
+    enum interface_field field;
+    uint16_t attribute;
+    enum netdev_value value;
+    size_t offset;       /* in struct interface */
+    size_t index_offset; /* NETDEV_LINK: of the index, as observed */
+};
+
 /* What one kind of link adds to the generic attributes: src/bridge gives one for "bridge". */
 struct netdev_kind {
     const char *name; /* IFLA_INFO_KIND */
     enum interface_kind kind;
-    /* IFLA_INFO_DATA of a link of this kind -> fields of the interface */
+    const struct netdev_row *link_rows, *port_rows; /* of IFLA_INFO_DATA, and of a port's IFLA_INFO_SLAVE_DATA */
+    size_t link_row_count, port_row_count;
+    /* And for what rows don't say; each of these may be NULL. IFLA_INFO_DATA of a link of this kind -> fields of the interface */
     void (*parse_link)(const struct nlattr *data, struct interface *interface);
     /* the other way: puts the attributes of `fields` into an open IFLA_INFO_DATA */
     void (*put_link)(struct nlmsghdr *message, const struct interface *interface, field_set fields);
-    field_set link_fields; /* which fields put_link serves */
-    /* IFLA_INFO_SLAVE_DATA of a port of such a link; may be NULL */
+    field_set link_fields; /* of rows and put_link together */
+    /* IFLA_INFO_SLAVE_DATA of a port of such a link */
     void (*parse_port)(const struct nlattr *data, struct interface *interface);
     void (*put_port)(struct nlmsghdr *message, const struct interface *interface, field_set fields);
     field_set port_fields;
     /* The VLANs of a port, or of such a link itself: IFLA_AF_SPEC of its AF_BRIDGE message (NULL: it had none); may be NULL */
     void (*parse_vlans)(const struct nlattr *spec, struct port_vlans *ret_vlans);
     /* Puts into an open IFLA_AF_SPEC as many as one message takes of the VLANs from `first` on: those that are wanted, or all
-     * others, to be taken away. Gives the VLAN that the next message begins with; 0 = none is left. */
+     * others, to be taken away. Gives the VLAN that the next message begins with; 0 = none is left. NULL as `wanted`: what a new
+     * port has. */
     unsigned (*put_vlans)(struct nlmsghdr *message, const struct port_vlans *wanted, bool others, unsigned first);
     /* Without a stated MAC such a link takes one of its ports' and changes it as they come and go: make it with one of its
      * own. */
@@ -63,7 +84,7 @@ const struct network *netdev_observed(const struct netdev *netdev);
  * knows how far a plan came.
  *
  * A LINK_SET that brings a link up does so last, when it has joined its bridge and its port options, VLANs and rates are set: it
- * hears and says nothing in a VLAN that is not its own. FIELD_PORT_VLANS with vlans NULL (what is observed where the bridge does not filter) gives the port what a new one has: the bridge's default VLAN, untagged.
+ * hears and says nothing in a VLAN that is not its own. FIELD_PORT_VLANS with vlans NULL (what is observed where the bridge does not filter) gives the port what a new one has: VLAN 1, untagged.
  *
  * Rates: inbound is htb (1: with the one class 1:1), burst by default 10 ms of the average, at least 64 KiB. outbound is a
  * policer that drops what is too much; burst by default one second's (as libvirt has it), always at least 64 KiB, because that

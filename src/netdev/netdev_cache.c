@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/kind.h"
 #include "netdev/netdev_internal.h"
 
 void netdev_cache_init(struct netdev_cache *cache, const struct netdev_kind *const *kinds)
@@ -80,28 +81,81 @@ static void list(struct netdev_cache *cache, struct interface *interface)
     network_insert(&cache->network, interface);
 }
 
-static void name_master(struct netdev_cache *cache, struct interface *interface)
+/* The name of a link of that index into a zeroed place; false when it has one, and nobody knows it yet. */
+static bool name_link(struct netdev_cache *cache, int index, char name[INTERFACE_NAME_SIZE])
 {
-    const struct interface *master = interface->master_index ? netdev_cache_find(cache, interface->master_index) : NULL;
+    const struct interface *other = index ? netdev_cache_find(cache, index) : NULL;
 
-    text_copy(interface->master, sizeof(interface->master), master ? master->name : "");
-    interface->set |= FIELD_BIT(FIELD_MASTER);
-    if (interface->master_index && !master) {
-        interface->set &= ~FIELD_BIT(FIELD_MASTER); /* it has one, and nobody knows which */
-        cache->unnamed = true;
+    memset(name, 0, INTERFACE_NAME_SIZE);
+    if (other)
+        text_copy(name, INTERFACE_NAME_SIZE, other->name);
+    cache->unnamed |= index && !other;
+    return !index || other;
+}
+
+static const struct netdev_kind *kind_of(const struct netdev_cache *cache, const struct interface *interface)
+{
+    for (const struct netdev_kind *const *kind = cache->kinds; *kind; kind++)
+        if ((*kind)->kind == interface->kind)
+            return *kind;
+    return NULL;
+}
+
+static int index_at(const struct netdev_row *row, const struct interface *interface)
+{
+    return *(const int *)(const void *)((const char *)interface + row->index_offset);
+}
+
+static void name_rows(struct netdev_cache *cache, struct interface *interface)
+{
+    const struct netdev_kind *kind = kind_of(cache, interface);
+
+    for (size_t i = 0; kind && i < kind->link_row_count; i++) {
+        const struct netdev_row *row = &kind->link_rows[i];
+
+        if (row->value == NETDEV_LINK && !name_link(cache, index_at(row, interface), (char *)interface + row->offset))
+            interface->set &= ~FIELD_BIT(row->field);
     }
 }
 
-/* After a link came or changed its name. */
-static void name_ports(struct netdev_cache *cache, const struct interface *master)
+/* The names of the links that it has to do with, which messages tell by index. */
+static void name_others(struct netdev_cache *cache, struct interface *interface)
+{
+    const struct interface *master = interface->master_index ? netdev_cache_find(cache, interface->master_index) : NULL;
+
+    interface->is_slave = master && master->kind == INTERFACE_BOND;
+    interface->set |= FIELD_BIT(FIELD_MASTER);
+    if (!name_link(cache, interface->master_index, interface->master))
+        interface->set &= ~FIELD_BIT(FIELD_MASTER);
+    if (!name_link(cache, interface->parent_index, interface->parent))
+        interface->set &= ~FIELD_BIT(FIELD_PARENT);
+    else if (kind_find(interface->kind)->has_parent)
+        interface->set |= FIELD_BIT(FIELD_PARENT);
+    name_rows(cache, interface);
+}
+
+static bool names(const struct netdev_cache *cache, const struct interface *interface, int index)
+{
+    const struct netdev_kind *kind = kind_of(cache, interface);
+
+    if (interface->master_index == index || interface->parent_index == index)
+        return true;
+    for (size_t i = 0; kind && i < kind->link_row_count; i++)
+        if (kind->link_rows[i].value == NETDEV_LINK && index_at(&kind->link_rows[i], interface) == index)
+            return true;
+    return false;
+}
+
+/* After a link came or changed its name: those that have to do with it. */
+static void name_in_others(struct netdev_cache *cache, const struct interface *link)
 {
     for (size_t i = 0; i < cache->count; i++) {
-        struct interface *port = cache->by_index[i];
+        struct interface *other = cache->by_index[i];
 
-        if (port->master_index != master->index)
+        if (!names(cache, other, link->index))
             continue;
-        name_master(cache, port);
-        netdev_cache_tell(cache, NETDEV_CHANGED, port->name);
+        name_others(cache, other);
+        netdev_cache_tell(cache, NETDEV_CHANGED, other->name);
     }
 }
 
@@ -110,8 +164,12 @@ static bool same_link(const struct interface *a, const struct interface *b)
     return a->set == b->set && a->kind == b->kind && a->up == b->up && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0
            && a->mtu == b->mtu && a->master_index == b->master_index && text_equal(a->master, b->master)
            && text_equal(a->kind_name, b->kind_name) && a->carrier == b->carrier && a->operstate == b->operstate
-           && a->owner == b->owner && a->half_made == b->half_made && memcmp(&a->bridge, &b->bridge, sizeof(a->bridge)) == 0
-           && memcmp(&a->port, &b->port, sizeof(a->port)) == 0; /* their padding is zero: both were read into zeroed memory */
+           && a->owner == b->owner && a->half_made == b->half_made && a->is_slave == b->is_slave
+           && memcmp(a->permanent_mac, b->permanent_mac, sizeof(a->permanent_mac)) == 0
+           && a->parent_index == b->parent_index && text_equal(a->parent, b->parent)
+           && memcmp(&a->bridge, &b->bridge, sizeof(a->bridge)) == 0 && memcmp(&a->port, &b->port, sizeof(a->port)) == 0
+           && memcmp(&a->vlan, &b->vlan, sizeof(a->vlan)) == 0
+           && memcmp(&a->bond, &b->bond, sizeof(a->bond)) == 0; /* their padding is zero: both were read into zeroed memory */
 }
 
 /* What a link's own messages do not tell stays. */
@@ -147,22 +205,13 @@ void netdev_cache_put_vlans(struct netdev_cache *cache, struct interface *interf
         netdev_cache_tell(cache, NETDEV_CHANGED, interface->name);
 }
 
-/* The kernel changes the VLANs of a bridge and its ports along with its default one, and sends no event for them. */
-static bool forgets_vlans(const struct interface *now, const struct interface *before)
-{
-    return before->kind == INTERFACE_BRIDGE && before->bridge.vlan_filtering
-           && (!now->bridge.vlan_filtering || now->bridge.default_pvid != before->bridge.default_pvid);
-}
-
 /* A link that left its bridge, and a bridge that filters no more, have no VLANs (for now); others may have got some. */
 static void doubt_vlans(struct netdev_cache *cache, struct interface *interface, const struct interface *before)
 {
-    if (before && forgets_vlans(interface, before)) {
+    if (before && before->kind == INTERFACE_BRIDGE && before->bridge.vlan_filtering && !interface->bridge.vlan_filtering)
         for (size_t i = 0; i < cache->count; i++)
             if (cache->by_index[i]->master_index == interface->index)
                 netdev_cache_put_vlans(cache, cache->by_index[i], NULL);
-        netdev_cache_put_vlans(cache, interface, NULL);
-    }
     if (interface->vlans
         && ((before && before->master_index != interface->master_index) || !netdev_cache_filters(cache, interface)))
         netdev_cache_put_vlans(cache, interface, NULL);
@@ -181,11 +230,11 @@ static void add(struct netdev_cache *cache, const struct interface *link)
     if (cache->filling)
         return;
     netdev_tc_show(cache, interface);
-    name_master(cache, interface);
+    name_others(cache, interface);
     doubt_vlans(cache, interface, NULL);
     netdev_cache_tell(cache, NETDEV_ADDED, interface->name);
     if (cache->unnamed)
-        name_ports(cache, interface);
+        name_in_others(cache, interface);
 }
 
 static void rename_to(struct netdev_cache *cache, struct interface *interface, const struct interface *link)
@@ -197,11 +246,11 @@ static void rename_to(struct netdev_cache *cache, struct interface *interface, c
     *interface = *link;
     keep(interface, &old);
     list(cache, interface);
-    name_master(cache, interface);
+    name_others(cache, interface);
     doubt_vlans(cache, interface, &old);
     netdev_cache_tell(cache, NETDEV_REMOVED, old.name);
     netdev_cache_tell(cache, NETDEV_ADDED, interface->name);
-    name_ports(cache, interface);
+    name_in_others(cache, interface);
 }
 
 static void change(struct netdev_cache *cache, struct interface *interface, const struct interface *link)
@@ -209,7 +258,7 @@ static void change(struct netdev_cache *cache, struct interface *interface, cons
     struct interface new = *link, old = *interface;
     bool state;
 
-    name_master(cache, &new);
+    name_others(cache, &new);
     keep(&new, interface);
     if (same_link(interface, &new))
         return;
@@ -258,7 +307,7 @@ void netdev_cache_filled(struct netdev_cache *cache)
     cache->filling = false;
     cache->unnamed = false;
     for (size_t i = 0; i < cache->count; i++)
-        name_master(cache, cache->by_index[i]);
+        name_others(cache, cache->by_index[i]);
 }
 
 /* -- comparing ------------------------------------------------------------------------------------------------------------ */

@@ -13,8 +13,7 @@
 #include "model/option.h"
 #include "netdev/netdev_internal.h"
 
-#define FIELDS_ANYWHERE                                                                                                        \
-    (FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MASTER) | FIELD_BRIDGE_ALL)
+#define FIELDS_OF_ALL (FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MASTER))
 
 static struct ifinfomsg *begin(struct netdev_draft *draft, uint16_t type, uint16_t flags)
 {
@@ -50,7 +49,7 @@ static const char *field_words(enum interface_field field)
     };
     const struct option *option = words[field] ? NULL : option_of_field(OPTION_INTERFACE, field);
 
-    return option && FIELD_BIT(field) & (FIELD_BRIDGE_ALL | FIELD_PORT_ALL) ? option->name : words[field];
+    return option && !(FIELD_BIT(field) & (FIELDS_OF_ALL | FIELD_BIT(FIELD_PARENT))) ? option->name : words[field];
 }
 
 static void add_word(char *what, size_t size, const char *word)
@@ -66,7 +65,8 @@ static void describe(char *what, size_t size, const struct interface *to, field_
     char word[64], mac[18];
 
     if (fields & FIELD_BIT(FIELD_MASTER)) {
-        snprintf(word, sizeof(word), *to->master ? "add as port of %s" : "take off its bridge%s", to->master);
+        snprintf(word, sizeof(word), *to->master ? to->is_slave ? "add as slave of %s" : "add as port of %s" : "take off its %s",
+                 *to->master ? to->master : to->is_slave ? "bond" : "bridge");
         add_word(what, size, word);
     }
     if (fields & FIELD_BIT(FIELD_MAC)) {
@@ -115,41 +115,37 @@ static void put_generic(struct netdev_draft *draft, const struct interface *to, 
         if (*to->master)
             netdev_write_index(draft, mnl_attr_get_payload(master), to->master);
     }
+    if (fields & FIELD_BIT(FIELD_PARENT)) {
+        const struct nlattr *parent = mnl_nlmsg_get_payload_tail(header);
+
+        mnl_attr_put_u32(header, IFLA_LINK, 0);
+        netdev_write_index(draft, mnl_attr_get_payload(parent), to->parent);
+    }
     if (fields & FIELD_BIT(FIELD_UP)) {
         fixed->ifi_change |= IFF_UP;
         fixed->ifi_flags |= to->up ? IFF_UP : 0;
     }
 }
 
-static void put_kind(struct nlmsghdr *header, const struct netdev_kind *kind, const struct interface *to, field_set fields)
+static void put_kind(struct netdev_draft *draft, const struct netdev_kind *kind, const struct interface *to, field_set fields)
 {
+    struct nlmsghdr *header = &draft->header;
     struct nlattr *info = mnl_attr_nest_start(header, IFLA_LINKINFO), *data;
 
     mnl_attr_put_strz(header, IFLA_INFO_KIND, kind->name);
-    if (kind->put_link && fields & kind->link_fields) {
+    if (fields & kind->link_fields) {
         data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
-        kind->put_link(header, to, fields & kind->link_fields);
+        netdev_row_put(draft, kind->link_rows, kind->link_row_count, to, fields);
+        if (kind->put_link)
+            kind->put_link(header, to, fields & kind->link_fields);
         mnl_attr_nest_end(header, data);
     }
     mnl_attr_nest_end(header, info);
 }
 
-/* What the bridge gives to a new port. */
-static struct port_vlans default_vlans(const struct netdev *netdev, const struct interface *to)
-{
-    const struct interface *port = network_find(&netdev->cache.network, to->name);
-    const char *name = *to->master ? to->master : port ? port->master : "";
-    const struct interface *bridge = to->kind == INTERFACE_BRIDGE ? port : network_find(&netdev->cache.network, name);
-
-    return (struct port_vlans){
-        .pvid = bridge && interface_has(bridge, FIELD_BRIDGE_DEFAULT_PVID) ? (uint16_t)bridge->bridge.default_pvid : 1,
-    };
-}
-
 /* Those to be taken away first: nothing passes in a VLAN of before that was not told to. */
 static void add_vlans(struct netdev_request *request, const struct netdev_kind *kind, const struct interface *to, bool others)
 {
-    struct port_vlans vlans = to->vlans ? *to->vlans : default_vlans(request->netdev, to);
     unsigned first = 1;
 
     do {
@@ -164,7 +160,7 @@ static void add_vlans(struct netdev_request *request, const struct netdev_kind *
         if (to->kind == INTERFACE_BRIDGE) /* the bridge's own, not those of a port */
             mnl_attr_put_u16(&draft.header, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_SELF);
         empty = draft.header.nlmsg_len;
-        first = kind->put_vlans(&draft.header, &vlans, others, first);
+        first = kind->put_vlans(&draft.header, to->vlans, others, first);
         if (draft.header.nlmsg_len == empty)
             return;
         mnl_attr_nest_end(&draft.header, spec);
@@ -182,14 +178,16 @@ static void add_port(struct netdev_request *request, const struct interface *to,
         struct netdev_draft draft;
         struct nlattr *info, *data;
 
-        if (!kind->put_port || !(fields & kind->port_fields))
+        if (!(fields & kind->port_fields))
             continue;
         begin_existing(&draft, RTM_NEWLINK, request->step->interface);
         put_generic(&draft, to, fields & FIELD_BIT(FIELD_UP));
         info = mnl_attr_nest_start(&draft.header, IFLA_LINKINFO);
         mnl_attr_put_strz(&draft.header, IFLA_INFO_SLAVE_KIND, kind->name);
         data = mnl_attr_nest_start(&draft.header, IFLA_INFO_SLAVE_DATA);
-        kind->put_port(&draft.header, to, fields & kind->port_fields);
+        netdev_row_put(&draft, kind->port_rows, kind->port_row_count, to, fields);
+        if (kind->put_port)
+            kind->put_port(&draft.header, to, fields & kind->port_fields);
         mnl_attr_nest_end(&draft.header, data);
         mnl_attr_nest_end(&draft.header, info);
         describe(draft.message.what, sizeof(draft.message.what), to, fields & (kind->port_fields | FIELD_BIT(FIELD_UP)));
@@ -247,7 +245,7 @@ static void add_main(struct netdev_request *request, const struct interface *to,
     begin_existing(&draft, RTM_NEWLINK, request->step->interface);
     put_generic(&draft, to, fields);
     if (kind && fields & kind->link_fields)
-        put_kind(&draft.header, kind, to, fields);
+        put_kind(&draft, kind, to, fields);
     describe(draft.message.what, sizeof(draft.message.what), to, fields);
     netdev_write_add(request, &draft);
     if (fields & FIELD_BIT(FIELD_MAC))
@@ -289,7 +287,7 @@ static void add_filtering(struct netdev_request *request, const struct interface
     struct netdev_draft draft;
 
     begin_existing(&draft, RTM_NEWLINK, request->step->interface);
-    put_kind(&draft.header, find_kind(request->netdev, to->kind), to, filtering);
+    put_kind(&draft, find_kind(request->netdev, to->kind), to, filtering);
     describe(draft.message.what, sizeof(draft.message.what), to, filtering);
     draft.message.fine = EOPNOTSUPP;
     netdev_write_add(request, &draft);
@@ -310,13 +308,15 @@ int netdev_change_create(struct netdev_request *request, const struct step *step
         give_mac(&to);
         fields |= FIELD_BIT(FIELD_MAC);
     }
+    if (to.is_slave && *to.master)
+        fields &= ~FIELD_BIT(FIELD_UP); /* a bond refuses one that is up, and sets it up itself */
     filters = fields & FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING) && to.bridge.vlan_filtering;
     fields &= ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);
     begin(&draft, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     mnl_attr_put_strz(&draft.header, IFLA_IFNAME, step->interface);
     mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
     put_generic(&draft, &to, fields);
-    put_kind(&draft.header, kind, &to, fields);
+    put_kind(&draft, kind, &to, fields);
     snprintf(draft.message.what, sizeof(draft.message.what), "make a %s", interface_kind_names[to.kind]);
     netdev_write_add(request, &draft);
     add_alias(request); /* the kernel ignores an alias in the message that makes the link */
@@ -349,15 +349,18 @@ static bool has_rest(const struct interface *to, field_set fields)
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err)
 {
     const struct interface *to = step->to;
-    field_set fields = step->fields, last;
+    const struct netdev_kind *kind = find_kind(request->netdev, to->kind);
+    field_set fields = step->fields, main = FIELDS_OF_ALL | (kind ? kind->link_fields : 0), last;
     int code;
 
     /* A port that leaves its bridge takes no options with it. */
     if (fields & FIELD_BIT(FIELD_MASTER) && !*to->master)
         fields &= ~FIELD_PORT_ALL;
     last = has_rest(to, fields) && to->up ? fields & FIELD_BIT(FIELD_UP) : 0;
-    if (fields & FIELDS_ANYWHERE & ~last)
-        add_main(request, to, fields & FIELDS_ANYWHERE & ~last);
+    if (fields & FIELD_BIT(FIELD_MASTER) && *to->master && to->is_slave)
+        add_main(request, &(struct interface){.kind = to->kind}, FIELD_BIT(FIELD_UP)); /* a bond refuses one that is up */
+    if (fields & main & ~last)
+        add_main(request, to, fields & main & ~last);
     code = netdev_rate_write(request, to, fields, err);
     if (code < 0)
         return code;

@@ -159,6 +159,12 @@ void netdev_write_begin(struct netdev_draft *draft, uint16_t type, uint16_t flag
 void netdev_write_index(struct netdev_draft *draft, const void *place, const char *name);
 void netdev_write_add(struct netdev_request *request, const struct netdev_draft *draft);
 
+/* -- netdev_row.c: netdev_kind's rows ------------------------------------------------------------------------------------- */
+
+void netdev_row_parse(const struct netdev_row *rows, size_t count, const struct nlattr *nest, struct interface *interface);
+void netdev_row_put(struct netdev_draft *draft, const struct netdev_row *rows, size_t count, const struct interface *interface,
+                    field_set fields);
+
 int netdev_write_open(struct netdev *netdev, struct error *err);
 void netdev_write_close(struct netdev *netdev);
 void netdev_write_submit(struct netdev_request *request);

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/kind.h"
 #include "netdev/netdev_internal.h"
 
 static const struct {
@@ -78,6 +79,13 @@ static bool is_tap(const struct interface *interface, struct nlattr *data)
     return type && nla_len(type) >= 1 && nla_get_u8(type) == IFF_TAP;
 }
 
+static void parse_port(const struct netdev_kind *kind, const struct nlattr *data, struct interface *interface)
+{
+    netdev_row_parse(kind->port_rows, kind->port_row_count, data, interface);
+    if (kind->parse_port)
+        kind->parse_port(data, interface);
+}
+
 static void read_kind(const struct netdev_cache *cache, struct nlattr *nest, struct interface *interface)
 {
     struct nlattr *info[IFLA_INFO_MAX + 1];
@@ -86,13 +94,22 @@ static void read_kind(const struct netdev_cache *cache, struct nlattr *nest, str
     if (!nest || nla_parse_nested(info, IFLA_INFO_MAX, nest, NULL) < 0)
         return;
     kind = find_kind(cache, info[IFLA_INFO_KIND]);
+    if (kind && info[IFLA_INFO_DATA])
+        netdev_row_parse(kind->link_rows, kind->link_row_count, info[IFLA_INFO_DATA], interface);
     if (kind && kind->parse_link && info[IFLA_INFO_DATA])
         kind->parse_link(info[IFLA_INFO_DATA], interface);
     if (info[IFLA_INFO_DATA] && is_tap(interface, info[IFLA_INFO_DATA]))
         interface->kind = INTERFACE_TAP;
     kind = find_kind(cache, info[IFLA_INFO_SLAVE_KIND]);
-    if (kind && kind->parse_port && info[IFLA_INFO_SLAVE_DATA])
-        kind->parse_port(info[IFLA_INFO_SLAVE_DATA], interface);
+    if (kind && info[IFLA_INFO_SLAVE_DATA])
+        parse_port(kind, info[IFLA_INFO_SLAVE_DATA], interface);
+}
+
+/* A veth's IFLA_LINK is its peer, and that with IFLA_LINK_NETNSID lies in another namespace. */
+static void read_parent(struct nlattr **attributes, struct interface *link)
+{
+    if (kind_find(link->kind)->has_parent && attributes[IFLA_LINK] && !attributes[IFLA_LINK_NETNSID])
+        link->parent_index = (int)nla_get_u32(attributes[IFLA_LINK]);
 }
 
 static const struct netdev_kind *bridge_of(const struct netdev_cache *cache)
@@ -120,9 +137,9 @@ static void read_port(struct netdev_cache *cache, const struct interface *port, 
     const struct netdev_kind *kind = bridge_of(cache);
     struct interface new = *port; /* what it points to is not touched */
 
-    if (!kind || !kind->parse_port)
+    if (!kind)
         return;
-    kind->parse_port(options, &new);
+    parse_port(kind, options, &new);
     netdev_cache_put(cache, &new);
 }
 
@@ -168,7 +185,10 @@ void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg)
     nla_strlcpy(link.name, attributes[IFLA_IFNAME], sizeof(link.name));
     link.index = fixed->ifi_index;
     /* A link that libnl can't read is shown all the same: as one of another kind, of which nothing is known. */
+    if (attributes[IFLA_PERM_ADDRESS] && nla_len(attributes[IFLA_PERM_ADDRESS]) == sizeof(link.permanent_mac))
+        memcpy(link.permanent_mac, nla_data(attributes[IFLA_PERM_ADDRESS]), sizeof(link.permanent_mac));
     if (nl_msg_parse(msg, read_object, &link) >= 0)
         read_kind(cache, attributes[IFLA_LINKINFO], &link);
+    read_parent(attributes, &link);
     netdev_cache_put(cache, &link);
 }
