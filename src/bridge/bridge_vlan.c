@@ -7,7 +7,6 @@
 
 enum {
     VLAN_MAX = 4094,
-    DEFAULT_PVID = 1, /* as long as nobody changes the bridge's vlan_default_pvid */
     RANGES = 100,     /* in one message: at most 1,600 bytes */
 };
 
@@ -81,17 +80,15 @@ static void put_range(struct nlmsghdr *message, unsigned first, unsigned last, e
  * observed may be older than the steps before. */
 unsigned bridge_vlan_put(struct nlmsghdr *message, const struct port_vlans *wanted, bool others, unsigned first)
 {
-    static const struct port_vlans new_port = {.pvid = DEFAULT_PVID};
-    const struct port_vlans *vlans = wanted ? wanted : &new_port;
     unsigned vlan = first;
 
     for (unsigned ranges = 0; vlan <= VLAN_MAX; ranges++) {
-        enum membership as = membership(vlans, vlan);
+        enum membership as = membership(wanted, vlan);
         unsigned from = vlan;
 
         if (ranges == 2 * RANGES)
             return vlan;
-        while (vlan <= VLAN_MAX && membership(vlans, vlan) == as)
+        while (vlan <= VLAN_MAX && membership(wanted, vlan) == as)
             vlan++;
         if ((as == NOT_A_MEMBER) == others)
             put_range(message, from, vlan - 1, others ? NOT_A_MEMBER : as);

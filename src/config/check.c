@@ -57,6 +57,28 @@ static void check_devices(const struct check *check)
     }
 }
 
+/* VLANs of ports, and of bridges */
+
+static const struct interface *bridge_of(const struct check *check, const struct ifcfg *file, const struct network *implicit)
+{
+    const struct ifcfg *master = file->interface->kind == INTERFACE_BRIDGE ? file : check_find(check, file->interface->master);
+    return master ? master->interface : network_find(implicit, file->interface->master);
+}
+
+/* Of single files the bridge's may not be among them. */
+static void check_vlans(const struct check *check, const struct network *implicit)
+{
+    for (size_t i = 0; i < check->count; i++) {
+        struct ifcfg *file = &check->files[i];
+        const struct interface *bridge;
+        if (!file->interface || !interface_has(file->interface, FIELD_PORT_VLANS))
+            continue;
+        bridge = bridge_of(check, file, implicit);
+        if (bridge && !(check->lone && network_find(implicit, bridge->name)))
+            ifcfg_vlans_check(file, bridge, check->problems);
+    }
+}
+
 /* Addresses */
 
 struct stated_address {
@@ -158,6 +180,7 @@ void check_network(struct ifcfg *files, size_t count, bool lone, struct network 
     sort_by_device(&check);
     check_devices(&check);
     check_links(&check, implicit);
+    check_vlans(&check, implicit);
     check_addresses(&check);
     check_default_routes(&check);
     free(check.by_device);

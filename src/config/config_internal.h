@@ -75,7 +75,7 @@ struct ifcfg {
     char device[INTERFACE_NAME_SIZE];     /* "" = none could be read */
     struct interface *interface;          /* NULL: skipped, or with an error */
     bool skipped;                         /* of a kind that is not supported yet */
-    struct ifcfg_place device_place, master_place, parent_place, gateway_place;
+    struct ifcfg_place device_place, master_place, parent_place, gateway_place, vlans_place;
     struct ifcfg_place *address_places;   /* one for each of interface->addresses */
 };
 void ifcfg_read(const struct config_file *file, struct ifcfg *ret_ifcfg, struct problems *problems);
@@ -95,6 +95,11 @@ void ifcfg_vlan_read(const struct lexer_section *section, struct ifcfg *ifcfg, s
 void ifcfg_bond_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
 /* SLAVE and MASTER: is the interface a bond's slave? */
 bool ifcfg_bond_read_slave(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
+
+/* ifcfg_vlans.c: VLANS and PVID. bridged: the file states a bridge or a bridge's port. */
+void ifcfg_vlans_read(const struct lexer_section *section, bool bridged, struct ifcfg *ifcfg, struct complaints *complaints);
+/* Takes them away again, with a warning, where the bridge (which may be the file's own) does not filter. */
+void ifcfg_vlans_check(struct ifcfg *file, const struct interface *bridge, struct problems *problems);
 
 /* address.c: the IP keys of an ifcfg file -> addresses, routes and their bits. ifcfg->interface is there. */
 void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);

@@ -262,6 +262,7 @@ static void read_interface(struct reader *reader)
             read_key(reader, &section->entries[i]);
     read_bridging_options(reader);
     bound_forward_delay(reader);
+    ifcfg_vlans_read(section, reader->kind == INTERFACE_BRIDGE || reader->port, reader->ifcfg, &reader->complaints);
     read_kind(reader);
     warn_of_later_keys(reader);
     /* A bridge's port and a bond's slave have no addresses of their own: the scripts read none of their IP keys. */

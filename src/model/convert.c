@@ -53,7 +53,7 @@ static json_t *rate_to_json(const struct rate *rate)
                      (json_int_t)rate->burst);
 }
 
-/* What is no option of a file of its own: a VM's NIC states it. */
+/* What is no option row. */
 static void add_port(json_t *json, const struct interface *interface)
 {
     if (interface_has(interface, FIELD_PORT_VLANS) && interface->vlans) {

@@ -161,7 +161,7 @@ static void describe_rate(struct text *line, const char *name, const struct rate
 static void describe_port(struct text *line, const struct interface *to, field_set fields)
 {
     if (fields & FIELD_BIT(FIELD_PORT_VLANS)) {
-        char *vlans = port_vlans_text(to->vlans);
+        char *vlans = to->vlans ? port_vlans_text(to->vlans) : memory_string("as a new port has them");
 
         text_format(line, "%sVLANs %s", line->length ? ", " : "", vlans);
         free(vlans);
@@ -568,6 +568,15 @@ static void plan_create(struct diff *diff, const struct interface *wanted)
     text_copy(step->needs, sizeof(step->needs), wanted->master);
 }
 
+/* A port of which the files spoke of VLANs and don't any more gets a new port's. */
+static field_set dropped_vlans(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
+{
+    const struct interface *previous = network_find(diff->previous, wanted->name);
+    bool dropped = previous && interface_has(previous, FIELD_PORT_VLANS) && !interface_has(wanted, FIELD_PORT_VLANS);
+
+    return dropped && observed->vlans ? FIELD_BIT(FIELD_PORT_VLANS) : 0;
+}
+
 /* The primary slave is named when it is one. */
 static void plan_link(struct diff *diff, const struct interface *wanted)
 {
@@ -578,7 +587,7 @@ static void plan_link(struct diff *diff, const struct interface *wanted)
         plan_create(diff, wanted);
         return;
     }
-    fields = interface_changed_fields(wanted, observed) & ~FIELD_BIT(FIELD_BOND_PRIMARY);
+    fields = (interface_changed_fields(wanted, observed) & ~FIELD_BIT(FIELD_BOND_PRIMARY)) | dropped_vlans(diff, wanted, observed);
     if (observed->half_made)
         plan_mark(diff, observed, "mark it as made by trestle (its making was cut short)");
     else if (fields && is_made_by_trestle(wanted->kind) && !diff_is_ours(observed))

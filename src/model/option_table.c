@@ -92,6 +92,10 @@ const struct option option_table[] = {
     INTERFACE(FIELD_PORT_LEARNING, port.learning, .key = "LEARNING", .name = "learning", .type = OPTION_BOOL,
               .help = "the bridge learns MAC addresses from this port"),
 
+    /* config/ifcfg_vlans.c */
+    SPECIAL("VLANS", "VLANs of the port, or of the bridge itself, whose frames carry their tag: 10,20-29; where the bridge filters"),
+    SPECIAL("PVID", "VLAN of the port's untagged frames, from 1 to 4094; none where VLANS stands alone"),
+
     /* words of BRIDGING_OPTS, as /sys/class/net/BRIDGE/bridge and …/PORT/brport call them */
     BRIDGE_WORD(FIELD_BRIDGE_FORWARD_DELAY, forward_delay, .key = "forward_delay", .type = OPTION_NUMBER,
                 RANGE(0, LONGEST_TIME * CENTISECONDS), .unit = CENTISECONDS, .help = "forward delay in 1/100 s"),
@@ -375,11 +379,9 @@ const struct option option_table[] = {
     LATER("LINKDELAY", "seconds to wait for the link"),
     LATER("LINKSTATUS", "down: the link is not brought up", .fallback = "up"),
     LATER("PERSISTENT_DHCLIENT_IPV6", "the DHCPv6 client never gives up", .fallback = "no"),
-    LATER("PVID", "VLAN of the port's untagged frames"),
     LATER("SCOPE", "scope of the addresses"),
     LATER("SEARCH", "search domains"),
     LATER("SRCADDR", "source address of the default route"),
-    LATER("VLANS", "VLANs of the port"),
     LATER("WINDOW", "TCP window of the default route"),
 
     /* known, not supported yet: of kinds that a file with them is skipped for (config/ifcfg.c) */

@@ -189,12 +189,12 @@ static bool same_port(const struct nic *a, const struct nic *b)
 }
 
 /* A NIC that spoke of VLANs and doesn't any more gets the kernel's default back. */
-static void default_vlans(struct interface *link, const struct interface *now)
+static void default_vlans(struct interface *link, const struct interface *now, const struct interface *bridge)
 {
     if (interface_has(link, FIELD_PORT_VLANS) || !now->vlans)
         return;
     link->vlans = NEW(struct port_vlans);
-    link->vlans->pvid = 1;
+    link->vlans->pvid = bridge && interface_has(bridge, FIELD_BRIDGE_DEFAULT_PVID) ? (uint16_t)bridge->bridge.default_pvid : 1;
     link->set |= FIELD_BIT(FIELD_PORT_VLANS);
 }
 
@@ -213,7 +213,7 @@ static void plan_port_change(struct plan *plan, const struct vm *vm, const struc
         return;
     link = nic_wanted_link(wanted, network);
     if (!same_text(wanted->trunk, observed->trunk) || wanted->vlan != observed->vlan)
-        default_vlans(link, now);
+        default_vlans(link, now, network_find(network, wanted->bridge));
     if (moves)
         snprintf(line, sizeof(line), "move %s from %s to %s", wanted->target, observed->bridge, wanted->bridge);
     else

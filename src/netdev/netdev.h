@@ -49,8 +49,7 @@ struct netdev_kind {
     /* The VLANs of a port, or of such a link itself: IFLA_AF_SPEC of its AF_BRIDGE message (NULL: it had none); may be NULL */
     void (*parse_vlans)(const struct nlattr *spec, struct port_vlans *ret_vlans);
     /* Puts into an open IFLA_AF_SPEC as many as one message takes of the VLANs from `first` on: those that are wanted, or all
-     * others, to be taken away. Gives the VLAN that the next message begins with; 0 = none is left. NULL as `wanted`: what a new
-     * port has. */
+     * others, to be taken away. Gives the VLAN that the next message begins with; 0 = none is left. */
     unsigned (*put_vlans)(struct nlmsghdr *message, const struct port_vlans *wanted, bool others, unsigned first);
     /* Without a stated MAC such a link takes one of its ports' and changes it as they come and go: make it with one of its
      * own. */
@@ -84,7 +83,7 @@ const struct network *netdev_observed(const struct netdev *netdev);
  * knows how far a plan came.
  *
  * A LINK_SET that brings a link up does so last, when it has joined its bridge and its port options, VLANs and rates are set: it
- * hears and says nothing in a VLAN that is not its own. FIELD_PORT_VLANS with vlans NULL (what is observed where the bridge does not filter) gives the port what a new one has: VLAN 1, untagged.
+ * hears and says nothing in a VLAN that is not its own. FIELD_PORT_VLANS with vlans NULL (what is observed where the bridge does not filter) gives the port what a new one has: the bridge's default VLAN, untagged.
  *
  * Rates: inbound is htb (1: with the one class 1:1), burst by default 10 ms of the average, at least 64 KiB. outbound is a
  * policer that drops what is too much; burst by default one second's (as libvirt has it), always at least 64 KiB, because that

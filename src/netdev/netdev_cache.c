@@ -205,13 +205,22 @@ void netdev_cache_put_vlans(struct netdev_cache *cache, struct interface *interf
         netdev_cache_tell(cache, NETDEV_CHANGED, interface->name);
 }
 
+/* The kernel changes the VLANs of a bridge and its ports along with its default one, and sends no event for them. */
+static bool forgets_vlans(const struct interface *now, const struct interface *before)
+{
+    return before->kind == INTERFACE_BRIDGE && before->bridge.vlan_filtering
+           && (!now->bridge.vlan_filtering || now->bridge.default_pvid != before->bridge.default_pvid);
+}
+
 /* A link that left its bridge, and a bridge that filters no more, have no VLANs (for now); others may have got some. */
 static void doubt_vlans(struct netdev_cache *cache, struct interface *interface, const struct interface *before)
 {
-    if (before && before->kind == INTERFACE_BRIDGE && before->bridge.vlan_filtering && !interface->bridge.vlan_filtering)
+    if (before && forgets_vlans(interface, before)) {
         for (size_t i = 0; i < cache->count; i++)
             if (cache->by_index[i]->master_index == interface->index)
                 netdev_cache_put_vlans(cache, cache->by_index[i], NULL);
+        netdev_cache_put_vlans(cache, interface, NULL);
+    }
     if (interface->vlans
         && ((before && before->master_index != interface->master_index) || !netdev_cache_filters(cache, interface)))
         netdev_cache_put_vlans(cache, interface, NULL);

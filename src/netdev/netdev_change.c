@@ -143,9 +143,22 @@ static void put_kind(struct netdev_draft *draft, const struct netdev_kind *kind,
     mnl_attr_nest_end(header, info);
 }
 
+/* What the bridge gives to a new port. */
+static struct port_vlans default_vlans(const struct netdev *netdev, const struct interface *to)
+{
+    const struct interface *port = network_find(&netdev->cache.network, to->name);
+    const char *name = *to->master ? to->master : port ? port->master : "";
+    const struct interface *bridge = to->kind == INTERFACE_BRIDGE ? port : network_find(&netdev->cache.network, name);
+
+    return (struct port_vlans){
+        .pvid = bridge && interface_has(bridge, FIELD_BRIDGE_DEFAULT_PVID) ? (uint16_t)bridge->bridge.default_pvid : 1,
+    };
+}
+
 /* Those to be taken away first: nothing passes in a VLAN of before that was not told to. */
 static void add_vlans(struct netdev_request *request, const struct netdev_kind *kind, const struct interface *to, bool others)
 {
+    struct port_vlans vlans = to->vlans ? *to->vlans : default_vlans(request->netdev, to);
     unsigned first = 1;
 
     do {
@@ -160,7 +173,7 @@ static void add_vlans(struct netdev_request *request, const struct netdev_kind *
         if (to->kind == INTERFACE_BRIDGE) /* the bridge's own, not those of a port */
             mnl_attr_put_u16(&draft.header, IFLA_BRIDGE_FLAGS, BRIDGE_FLAGS_SELF);
         empty = draft.header.nlmsg_len;
-        first = kind->put_vlans(&draft.header, to->vlans, others, first);
+        first = kind->put_vlans(&draft.header, &vlans, others, first);
         if (draft.header.nlmsg_len == empty)
             return;
         mnl_attr_nest_end(&draft.header, spec);

@@ -43,3 +43,39 @@ check "untagged ones do" untagged
 ip link set br0 type bridge vlan_filtering 0
 eventually "what somebody else switched off is switched on again" filters 1
 daemon_stop
+
+# --- VLANs of ports, by their files ---
+members() { # PORT VLANS, as "bridge vlan show" has them: VLAN, and p for the untagged one
+	same "$2" "$(bridge -j vlan show dev "$1" | jq -r '[.[0].vlans[] | "\(.vlan)\(if .flags then "p" else "" end)"] | join(" ")')"
+}
+daemon_start
+for port in to-a to-b; do echo VLANS=10 >>"$CONFIG/network/ifcfg-$port"; done
+echo PVID=20 >>"$CONFIG/network/ifcfg-to-a"
+printf '%s\n' PVID=20 VLANS=30-32 >>"$CONFIG/network/ifcfg-br0"
+check "apply: VLANs of ports and of the bridge" trestle apply
+check "a port's" members to-a "10 20p"
+check "without an untagged one" members to-b 10
+check "the bridge's own" members br0 "20p 30 31 32"
+check "there is nothing to do" trestle plan
+eventually "what both are members of passes" tagged
+check "what only one sends does not" not on a ping -c1 -W1 192.0.2.2
+bridge vlan del dev to-a vid 10
+eventually "what somebody else took away is put back" members to-a "10 20p"
+bridge vlan add dev to-b vid 99 pvid untagged
+eventually "and what somebody else added is taken away" members to-b 10
+sed -i /VLANS=/d "$CONFIG/network/ifcfg-to-b"
+sed -i s/VLANS=.*/VLANS=30/ "$CONFIG/network/ifcfg-br0"
+check "apply: a file that says nothing of VLANs any more" trestle apply
+check "its port has what a new one has" members to-b 1p
+check "the bridge has what is left" members br0 "20p 30"
+sed -i s/VLAN_FILTERING=.*/VLAN_FILTERING=no/ "$CONFIG/network/ifcfg-br0"
+check "VLANS without filtering is warned of" grep -q 'VLANS and PVID have no effect: br0 does not filter VLANs' <<<"$(trestle check "$CONFIG" 2>&1)"
+check "apply: no filtering" trestle apply
+eventually "all passes" on a ping -c1 -W1 192.0.2.2
+printf '%s\n' DEVICE=br1 TYPE=Bridge STP=no DELAY=0 VLAN_FILTERING=yes "BRIDGING_OPTS='vlan_protocol=0x88a8 default_pvid=7
+	vlan_stats_enabled=1 vlan_stats_per_port=1'" >"$CONFIG/network/ifcfg-br1"
+check "apply: a bridge with all options of VLANs" trestle apply
+check "the kernel has them" sh -c "ip -d -j link show br1 | jq -e '.[0].linkinfo.info_data | .vlan_protocol == \"802.1ad\" and
+	.vlan_default_pvid == 7 and .vlan_stats_enabled == 1 and .vlan_stats_per_port == 1 and .vlan_filtering == 1'"
+check "there is nothing to do" trestle plan
+daemon_stop

@@ -60,6 +60,10 @@ static inline void dump_interface(struct text *text, const struct interface *int
         }
     if (interface->dhcp.client)
         dump_dhcp(text, &interface->dhcp);
+    if (interface_has(interface, FIELD_PORT_VLANS)) {
+        CLEANUP(freep) char *value = port_vlans_text(interface->vlans);
+        text_format(text, " vlans=\"%s\"", value);
+    }
     if (interface_has(interface, FIELD_ADDRESSES))
         text_add(text, " addresses=");
     for (size_t i = 0; i < interface->address_count; i++)

@@ -124,17 +124,6 @@ static void written(void **state)
     }
 }
 
-static void default_of_a_new_port(void **state)
-{
-    struct port_vlans expected = make(1, NULL);
-    uint8_t port[VLANS] = {0};
-
-    (void)state;
-    port[10] = MEMBER | UNTAGGED | PVID;
-    write_to(port, NULL);
-    assert_port(port, &expected);
-}
-
 /* -- messages read -------------------------------------------------------------------------------------------------------- */
 
 static struct {
@@ -416,7 +405,8 @@ static void by_the_kernel(void **state)
     struct step step = netns_set("v0", &to, FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_PORT_VLANS));
     struct interface bridge = {.kind = INTERFACE_BRIDGE};
     struct step self = netns_set("br0", &bridge, FIELD_BIT(FIELD_PORT_VLANS)),
-                filtering = netns_set("br0", &bridge, FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING));
+                filtering = netns_set("br0", &bridge, FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING)),
+                default_pvid = netns_set("br0", &bridge, FIELD_BIT(FIELD_BRIDGE_DEFAULT_PVID));
 
     if (!can_filter(fixture))
         skip();
@@ -435,6 +425,18 @@ static void by_the_kernel(void **state)
         step.fields = FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_PORT_VLANS);
         to.up = false;
     }
+    for (uint32_t pvid = 0; pvid < 3; pvid++) { /* none at all stated: what the bridge gives to a new port */
+        struct port_vlans expected = make((uint16_t)pvid, NULL);
+
+        bridge.bridge.default_pvid = pvid;
+        netns_must(fixture, &default_pvid);
+        to.vlans = NULL;
+        netns_must(fixture, &step);
+        assert_true(port_vlans_same(netns_find(fixture, "v0")->vlans, &expected));
+        netns_same_as_kernel(fixture);
+    }
+    to.vlans = &cases[1];
+    netns_must(fixture, &step);
     bridge.vlans = &cases[1];
     netns_must(fixture, &self);
     assert_true(port_vlans_same(netns_find(fixture, "br0")->vlans, &cases[1]));
@@ -489,7 +491,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written),
-        cmocka_unit_test(default_of_a_new_port),
         cmocka_unit_test(seen),
         cmocka_unit_test(seen_only_where_it_counts),
         TEST(up_comes_last),

@@ -113,6 +113,27 @@ static void test_port(void **state)
          "br0 bridge up\n"
          "ifcfg-eth0:3:15: BRIDGING_OPTS: group_fwd_mask wants none of the bits of 2: those frames are never forwarded by a "
          "port\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nVLAN_FILTERING=yes\nPVID=5\nVLANS=5,7"},
+          {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nVLANS=10,20-29\nPVID=1"}, {"ifcfg-eth1", "DEVICE=eth1\nBRIDGE=br0\nVLANS=4094"},
+          {"ifcfg-eth2", "DEVICE=eth2\nVLANS=4"}},
+         "br0 bridge up vlan_filtering=yes vlans=\"untagged 5, tagged 7\"\n"
+         "eth0 up master=br0 vlans=\"untagged 1, tagged 10,20-29\" addresses=\n"
+         "eth1 up master=br0 vlans=\"tagged 4094\" addresses=\n"
+         "eth2 up\n"
+         "ifcfg-eth2:2:1: warning: VLANS has no effect without TYPE=Bridge or BRIDGE=\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nPVID=5"}, {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nVLANS=10"},
+          {"ifcfg-eth1", "DEVICE=eth1\nBRIDGE=br7\nPVID=3"}},
+         "br0 bridge up\nbr7 bridge up\neth0 up master=br0 addresses=\neth1 up master=br7 addresses=\n"
+         "ifcfg-br0:3:1: warning: VLANS and PVID have no effect: br0 does not filter VLANs: it needs VLAN_FILTERING=yes\n"
+         "ifcfg-eth0:3:1: warning: VLANS and PVID have no effect: br0 does not filter VLANs: it needs VLAN_FILTERING=yes\n"
+         "ifcfg-eth1:2:8: warning: BRIDGE=br7: no file states this bridge; it is made without options, as ifup did\n"
+         "ifcfg-eth1:3:1: warning: VLANS and PVID have no effect: br7 does not filter VLANs: it needs VLAN_FILTERING=yes\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nVLAN_FILTERING=yes\nVLANS=0-3\nPVID=4095"},
+          {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nVLANS='10, 20'\nPVID=0"}},
+         "ifcfg-br0:4:7: VLANS wants VLANs from 1 to 4094 like 10,20-29, not \"0-3\"\n"
+         "ifcfg-br0:5:6: PVID wants a VLAN from 1 to 4094, not \"4095\"\n"
+         "ifcfg-eth0:3:7: VLANS wants VLANs from 1 to 4094 like 10,20-29, not \"10, 20\"\n"
+         "ifcfg-eth0:4:6: PVID wants a VLAN from 1 to 4094, not \"0\"\n"},
         {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br7"}, {"ifcfg-eth1", "DEVICE=eth1\nBRIDGE=br7"}},
          "br7 bridge up\neth0 up master=br7 addresses=\neth1 up master=br7 addresses=\n"
          "ifcfg-eth0:2:8: warning: BRIDGE=br7: no file states this bridge; it is made without options, as ifup did\n"},

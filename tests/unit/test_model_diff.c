@@ -284,6 +284,29 @@ static void what_this_kernel_lacks_is_told_and_the_rest_is_planned(void **state)
     }
 }
 
+static void a_port_whose_file_drops_its_vlans_gets_the_default(void **state)
+{
+    (void)state;
+    for (int dropped = 0; dropped < 2; dropped++) {
+        struct fixture host = {0};
+        struct interface *there, *before = put(&host.previous, "eth0", INTERFACE_ETHERNET);
+
+        see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_FOREIGN);
+        there = see(&host.observed, "eth0", INTERFACE_ETHERNET, OWNER_FOREIGN);
+        set_master(there, "br0");
+        there->vlans = NEW(struct port_vlans);
+        there->vlans->pvid = 5;
+        there->set |= FIELD_BIT(FIELD_PORT_VLANS);
+        put(&host.wanted, "eth0", INTERFACE_ETHERNET);
+        if (dropped) {
+            before->vlans = NEW(struct port_vlans);
+            before->vlans->pvid = 5;
+            before->set |= FIELD_BIT(FIELD_PORT_VLANS);
+        }
+        expect(&host, false, dropped ? "link-set: set eth0 VLANs as a new port has them\n" : "");
+    }
+}
+
 static void a_default_route_moves_with_its_address(void **state)
 {
     struct fixture host = {0};
@@ -476,6 +499,7 @@ int main(void)
         cmocka_unit_test(a_foreign_bridge_is_adopted_only_when_asked),
         cmocka_unit_test(what_cannot_be_is_told_and_the_rest_is_planned),
         cmocka_unit_test(what_this_kernel_lacks_is_told_and_the_rest_is_planned),
+        cmocka_unit_test(a_port_whose_file_drops_its_vlans_gets_the_default),
         cmocka_unit_test(a_default_route_moves_with_its_address),
         cmocka_unit_test(a_foreign_default_route_is_not_touched),
         cmocka_unit_test(onboot_no_is_neither_brought_up_nor_removed),
