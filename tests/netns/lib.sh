@@ -19,6 +19,8 @@
 #   trestle ARGUMENTS...
 #   vm NAME [NIC,ADDRESS...] <<EOF   a VM file that boots the guest; stdin: more keys of [vm],
 #                                then more sections; NIC is a MAC or a name (scripts/guest-init)
+#   AGENT=yes vm NAME...         the same with a guest that holds qemu-guest-agent, and starts it by
+#                                guest_run VM '/init agent'
 #   guest_wait VM PATTERN        the console's next line with the (extended) pattern
 #   guest_rewind VM              the next wait looks from the console's first line again
 #   guest_run VM COMMAND         runs it in the guest: its output, its status
@@ -177,11 +179,15 @@ trestle() { "$BUILD/trestle" -S "$RUN/trestle.sock" "$@"; }
 declare -A guest_seen # VM: bytes of its console that waits have passed
 
 vm() { # NAME [NIC,ADDRESS/PREFIX[,...]]...
-	local key value kernel initrd append nic
+	local key value kernel initrd append agent nic
 	while IFS='=' read -r key value; do
 		declare "$key=$value"
 	done < <(TRESTLE_CACHE=$CACHE "$TOP/scripts/guest")
 	[[ -n ${kernel:-} ]] || fail "vm $1: no guest to boot: run scripts/guest outside of the test, where the network is"
+	if [[ ${AGENT:-} == yes ]]; then
+		[[ -n ${agent:-} ]] || skip "no qemu-guest-agent for the guest: scripts/guest, run with its cache empty, says why"
+		initrd=$agent
+	fi
 	for nic in "${@:2}"; do append+=" trestle.address=$nic"; done
 	mkdir -p "$CONFIG/vms"
 	{
