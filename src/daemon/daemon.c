@@ -28,7 +28,7 @@
 #include "vmm/vmm.h"
 
 #define LOG_TRIM_INTERVAL 1. /* seconds */
-#define WARNING_KEPT 10.     /* seconds */
+#define WARNING_KEPT 2.      /* seconds: who has mended it looks again soon */
 #define MANAGERS_KEPT 2.     /* seconds */
 
 struct daemon {
