@@ -14,9 +14,10 @@
 #include "vmm/event.h"
 #include "vmm/plug.h"
 #include "vmm/record.h"
+#include "vmm/seen.h"
 #include "vmm/vmm_internal.h"
 
-static const double COMMAND_LIMIT = 30., AGENT_LIMIT = 3., PAUSE_FIRST = 1., PAUSE_LONGEST = 60.;
+static const double AGENT_LIMIT = 3., PAUSE_FIRST = 1., PAUSE_LONGEST = 60.;
 
 struct instance *instance_find(const struct vmm *vmm, const char *name)
 {
@@ -228,7 +229,49 @@ static void on_closed(void *context, const struct error *err)
     instance->pause = instance->pause * 2 < PAUSE_LONGEST ? instance->pause * 2 : PAUSE_LONGEST;
 }
 
-static const struct qmp_handlers handlers = {.ready = on_ready, .event = on_event, .closed = on_closed};
+/* ---- A QEMU that falls silent ---- */
+
+static const char no_answer[] = "QEMU's monitor does not answer";
+
+static void on_silent(void *context)
+{
+    struct instance *instance = context;
+    if (!instance->vm->reason)
+        instance_enter_state(instance, instance->vm->state, no_answer);
+}
+
+static void on_devices_again(void *context, const json_t *value, const struct error *err)
+{
+    if (!err)
+        plug_go_on(context, value);
+}
+
+static void on_status_again(void *context, const json_t *value, const struct error *err)
+{
+    if (!err)
+        instance_read_status(context, value);
+}
+
+/* What it was asked while it was silent it has done by now, as far as it was sent: that is read back. Should it fall silent once
+ * more, it is asked once more when it answers. */
+static void on_awake(void *context)
+{
+    struct instance *instance = context;
+    if (!instance->ready)
+        return;
+    if (text_equal(instance->vm->reason, no_answer))
+        instance_enter_state(instance, instance->vm->state, NULL);
+    instance_send(instance, "query-status", NULL, -1, on_status_again, instance);
+    instance_send(instance, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"), -1, on_devices_again, instance);
+}
+
+static const struct qmp_handlers handlers = {
+    .ready = on_ready,
+    .event = on_event,
+    .closed = on_closed,
+    .silent = on_silent,
+    .awake = on_awake,
+};
 
 static void on_reconnect(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -252,7 +295,7 @@ void instance_connect(struct instance *instance, double limit)
     qmp_free(instance->qmp);
     instance->qmp = NULL;
     if (result == 0) {
-        struct qmp_limits limits = {.greeting = limit, .command = COMMAND_LIMIT};
+        struct qmp_limits limits = {.greeting = limit, .command = instance->vmm->command_limit};
         instance->qmp = qmp_new(instance->vmm->loop, fd, &limits, &handlers, instance);
         return;
     }
@@ -410,6 +453,7 @@ void instance_free(struct instance *instance)
     task_finish_all(tasks, &err);
     close(instance->process.pidfd);
     slots_clear(&instance->slots);
+    seen_clear(instance);
     vm_free(instance->vm);
     free(instance->directory);
     free(instance->end_reason);

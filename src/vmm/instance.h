@@ -21,6 +21,7 @@ struct instance {
     struct vm *vm; /* OBSERVED */
     char *directory;
     struct slots slots;
+    struct seen *seen;    /* of its NICs */
     struct process process;
     ev_io ended;
     struct qmp *qmp;      /* NULL: not connected */

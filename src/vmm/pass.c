@@ -7,6 +7,7 @@
 #include "vmm/device.h"
 #include "vmm/ids.h"
 #include "vmm/instance.h"
+#include "vmm/plug.h"
 #include "vmm/vhost.h"
 #include "vmm/vmm_internal.h"
 
@@ -88,9 +89,14 @@ static void on_passed(void *context, const json_t *value, const struct error *er
         pass_next(passing);
         return;
     }
-    task->error = *err;
-    task->index = passing->next;
+    size_t passed = passing->next;
     passing_free(passing);
+    if (err->code == ETIMEDOUT) {
+        plug_failed(task, err);
+        return;
+    }
+    task->error = *err;
+    task->index = passed;
     close_next(task);
 }
 

@@ -9,6 +9,7 @@
 #include "vmm/ids.h"
 #include "vmm/instance.h"
 #include "vmm/pass.h"
+#include "vmm/seen.h"
 #include "vmm/vmm_internal.h"
 
 enum { DELETE_ATTEMPTS = 6 };
@@ -32,6 +33,7 @@ static int record(struct instance *instance, const struct nic *nic, struct error
         result = instance_take_slot(instance, nic, err);
     if (result < 0)
         return result;
+    seen_drop(instance, nic->name);
     struct nic *ours = APPEND(instance->vm->nics, instance->vm->nic_count);
     nic_copy(nic, ours);
     ours->state = NIC_ATTACHING;
@@ -48,12 +50,13 @@ static int record(struct instance *instance, const struct nic *nic, struct error
 static int forget(struct instance *instance, const struct nic *nic, struct error *err)
 {
     const struct nic *there = instance_nic(instance, nic->name);
-    if (!there)
+    if (!there || seen_of(instance, nic->name)->given_up)
         return 0;
     if (there->state == NIC_PLUGGED || there->state == NIC_UNPLUGGING)
         return error_set(err, EBUSY, "the guest still has it");
     vm_remove_nic(instance->vm, nic->name);
     instance_drop_slot(instance, nic->name);
+    seen_drop(instance, nic->name);
     return instance_record(instance, err);
 }
 
@@ -64,12 +67,52 @@ static void finish_at_once(struct task *task, int (*act)(struct instance *, cons
     task_finish_soon(task, &err);
 }
 
+/* ---- A QEMU that falls silent within an attach ---- */
+
+/* It may do yet what it was asked, so what was begun can't be taken back now: to wait for each command of that would take as long
+ * again. It is written down that the NIC shall go, as it is for one that a guest does not let go of. */
+static void give_up(struct task *task, const struct error *err)
+{
+    struct instance *instance = task->instance;
+    struct nic *nic = instance_nic(instance, task->step->nic->name);
+    struct error end;
+    if (nic) {
+        seen_of(instance, nic->name)->given_up = true;
+        nic->state = NIC_UNPLUGGING;
+        instance_record(instance, NULL); /* the intent to attach is there: a new daemon reads back what came of it */
+        instance_tell(instance, VMM_NIC_CHANGED, nic->name);
+    }
+    error_set(&end, err->code, "%s: what was begun is taken back when it answers", err->text);
+    task_finish(task, &end);
+}
+
+void plug_failed(struct task *task, const struct error *err)
+{
+    if (err->code == ETIMEDOUT)
+        give_up(task, err);
+    else
+        task_finish(task, err);
+}
+
+/* Is the way back left to plug_go_on, and to the plan that follows from it? */
+static bool is_left(const struct task *task)
+{
+    const struct nic *nic = instance_nic(task->instance, task->step->nic->name);
+    return nic && nic->state != NIC_REMOVED && seen_of(task->instance, nic->name)->given_up;
+}
+
 /* ---- Backends ---- */
 
-static void on_done(void *context, const json_t *value, const struct error *err)
+static void on_backend(void *context, const json_t *value, const struct error *err)
 {
     (void)value;
-    task_finish(context, err);
+    struct task *task = context;
+    if (err) {
+        plug_failed(task, err);
+        return;
+    }
+    seen_of(task->instance, task->step->nic->name)->backend = true;
+    task_finish(task, NULL);
 }
 
 static char *join_names(const struct nic *nic, const char *(*name)(const char *, size_t, char[ID_SIZE]))
@@ -92,16 +135,22 @@ static void netdev_add(struct task *task)
     }
     CLEANUP(freep) char *fds = join_names(nic, ids_fd);
     CLEANUP(freep) char *vhost_fds = nic->vhost_used ? join_names(nic, ids_vhost_fd) : NULL;
-    instance_send(task->instance, "netdev_add", device_netdev(nic, fds, vhost_fds), -1, on_done, task);
+    instance_send(task->instance, "netdev_add", device_netdev(nic, fds, vhost_fds), -1, on_backend, task);
 }
 
-/* Blind: a daemon before this one may have got as far as this or not. */
+/* Blind, unless it was seen to be there: a daemon before this one may have got as far as this or not. */
 static void on_netdev_deleted(void *context, const json_t *value, const struct error *err)
 {
     (void)value;
     struct task *task = context;
-    if (err && err->code != ENODEV)
+    struct seen *seen = seen_of(task->instance, task->step->nic->name);
+    if (err && err->code != ENODEV) {
         task_finish(task, err);
+        return;
+    }
+    seen->given_up = false;
+    if (seen->backend)
+        task_finish(task, NULL);
     else
         pass_close(task);
 }
@@ -109,6 +158,13 @@ static void on_netdev_deleted(void *context, const json_t *value, const struct e
 static void list_devices(struct instance *instance, qmp_answer answer, void *context)
 {
     instance_send(instance, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"), -1, answer, context);
+}
+
+static void send_netdev_delete(struct task *task)
+{
+    char id[ID_SIZE];
+    instance_send(task->instance, "netdev_del", json_pack("{s:s}", "id", ids_netdev(task->step->nic->name, id)), -1,
+                  on_netdev_deleted, task);
 }
 
 /* A netdev can be removed under a NIC that is plugged, and its TAP then vanishes under the guest: so QEMU is asked first. */
@@ -123,9 +179,26 @@ static void on_guard(void *context, const json_t *value, const struct error *err
         error_set(&busy, EBUSY, "the guest has not let go of the NIC: its backend must stay");
         task_finish(task, &busy);
     } else {
-        instance_send(task->instance, "netdev_del", json_pack("{s:s}", "id", ids_netdev(task->step->nic->name, id)), -1,
-                      on_netdev_deleted, task);
+        send_netdev_delete(task);
     }
+}
+
+static void netdev_delete(struct task *task)
+{
+    if (is_left(task))
+        task_finish_soon(task, NULL);
+    else if (seen_of(task->instance, task->step->nic->name)->removed)
+        send_netdev_delete(task);
+    else
+        list_devices(task->instance, on_guard, task);
+}
+
+static void close_descriptors(struct task *task)
+{
+    if (is_left(task))
+        task_finish_soon(task, NULL);
+    else
+        pass_close(task);
 }
 
 /* ---- The device goes in ---- */
@@ -164,6 +237,10 @@ static void on_set_down(void *context, const json_t *value, const struct error *
 {
     (void)value;
     struct task *task = context;
+    if (err && err->code == ETIMEDOUT) {
+        plug_failed(task, err);
+        return;
+    }
     if (err)
         task->error = *err;
     finish_added(task);
@@ -174,7 +251,7 @@ static void on_added(void *context, const json_t *value, const struct error *err
     (void)value;
     struct task *task = context;
     if (err)
-        task_finish(task, err);
+        plug_failed(task, err);
     else if (!task->step->nic->link)
         instance_send(task->instance, "set_link", device_link(task->step->nic->name, false), -1, on_set_down, task);
     else
@@ -196,7 +273,7 @@ static void on_backend_down(void *context, const json_t *value, const struct err
     if (!nic)
         error_set(&gone, ENOENT, "the attach was taken back meanwhile");
     if (err || !nic)
-        task_finish(task, err ? err : &gone);
+        plug_failed(task, err ? err : &gone);
     else
         send_add(task, nic);
 }
@@ -292,6 +369,7 @@ static void device_delete(struct task *task)
 
 void plug_removed(struct instance *instance, struct nic *nic)
 {
+    seen_of(instance, nic->name)->removed = true;
     if (nic->state == NIC_REMOVED)
         return;
     nic->live = false;
@@ -337,6 +415,22 @@ void plug_read_back(struct instance *instance, const json_t *list, bool starting
     instance_record(instance, NULL);
 }
 
+/* Of a QEMU that was silent. What is being attached now is not in question, and what is thought to be plugged is. */
+void plug_go_on(struct instance *instance, const json_t *list)
+{
+    for (size_t i = 0; i < instance->vm->nic_count; i++) {
+        struct nic *nic = &instance->vm->nics[i];
+        char id[ID_SIZE];
+        bool present = instance_lists_device(list, ids_device(nic->name, id));
+        if (nic->state != NIC_PLUGGED && nic->state != NIC_UNPLUGGING)
+            continue;
+        if (!present)
+            plug_removed(instance, nic);
+        else if (nic->state == NIC_UNPLUGGING)
+            instance_send(instance, "device_del", delete_arguments(nic->name), -1, NULL, NULL);
+    }
+}
+
 /* ---- */
 
 void plug_apply(struct task *task)
@@ -352,13 +446,13 @@ void plug_apply(struct task *task)
         pass_open(task);
         break;
     case STEP_NIC_CLOSE_FDS:
-        pass_close(task);
+        close_descriptors(task);
         break;
     case STEP_NETDEV_ADD:
         netdev_add(task);
         break;
     case STEP_NETDEV_DELETE:
-        list_devices(task->instance, on_guard, task);
+        netdev_delete(task);
         break;
     case STEP_DEVICE_ADD:
         device_add(task);

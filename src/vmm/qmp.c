@@ -51,6 +51,7 @@ struct qmp {
     struct frame frame;
     uint64_t last_id;
     struct command *flying; /* sent or being sent; its answer is the next one */
+    bool silent;            /* its time is over */
     struct queue waiting;
     struct error error; /* why it is closed */
 };
@@ -119,6 +120,7 @@ static void fail_all(struct qmp *qmp, const struct error *err)
 static void shut(struct qmp *qmp)
 {
     qmp->state = STATE_CLOSED;
+    qmp->silent = false;
     ev_io_stop(qmp->loop, &qmp->io);
     ev_timer_stop(qmp->loop, &qmp->greeting);
     if (qmp->fd >= 0)
@@ -237,6 +239,9 @@ static void on_limit(struct ev_loop *loop, ev_timer *timer, int events)
     /* Its answer must still be waited for: those of later commands come behind it. */
     qmp_answer answer = command->answer;
     command->answer = NULL;
+    qmp->silent = true;
+    if (qmp->handlers.silent)
+        qmp->handlers.silent(qmp->context);
     if (answer)
         answer(command->context, NULL, &err);
 }
@@ -326,6 +331,10 @@ static int take_answer(struct qmp *qmp, const json_t *document, struct error *er
     if (!value)
         read_error(document, &refusal);
     command_finish(command, value, value ? NULL : &refusal);
+    bool was_silent = qmp->silent;
+    qmp->silent = false;
+    if (was_silent && qmp->handlers.awake)
+        qmp->handlers.awake(qmp->context);
     return 0;
 }
 

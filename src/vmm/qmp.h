@@ -20,6 +20,8 @@ struct qmp_handlers {
     void (*ready)(void *context);                                        /* QEMU answers */
     void (*event)(void *context, const char *name, const json_t *data);  /* data may be NULL */
     void (*closed)(void *context, const struct error *err);              /* once; what was pending has failed before */
+    void (*silent)(void *context); /* a command has timed out, and QEMU has still to answer it; NULL: nobody cares */
+    void (*awake)(void *context);  /* and has answered it now */
 };
 
 struct qmp_limits { /* seconds */

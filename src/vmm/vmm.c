@@ -19,7 +19,7 @@
 #include "vmm/vmm_internal.h"
 
 enum { CONSOLE_LOG_KEEP = 2 << 20, QEMU_LOG_KEEP = 256 << 10 };
-static const double ADOPTION_LIMIT = 5.;
+static const double ADOPTION_LIMIT = 5., COMMAND_LIMIT = 30.;
 
 /* ---- What must not happen within a call or a callback ---- */
 
@@ -105,6 +105,7 @@ int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_setti
     vmm->run_directory = memory_string(settings->run_directory);
     vmm->binary = memory_string(settings->binary);
     vmm->user = memory_string(settings->user);
+    vmm->command_limit = settings->command_limit > 0 ? settings->command_limit : COMMAND_LIMIT;
     vmm->listener = listener;
     vmm->context = context;
     struct error off;

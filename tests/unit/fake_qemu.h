@@ -6,12 +6,14 @@
  *   busy        answers as a PCIe slot does whose lamp blinks
  *   guest-error takes the command, and says then that the guest refused
  *   lie         takes the command, and does nothing
+ *   stop        falls silent when it is asked for it, and does it when it gets SIGCONT
  *
  * What it was asked stands in qemu.log, a line each. `fake-left` tells how many things it has; `fake-babble` fills the console's
  * log. */
 #pragma once
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +73,7 @@ static inline void fake_say(const struct fake *fake, json_t *document)
     document_free(document);
     CLEANUP(freep) char *line = memory_format("%s\n", text);
     if (send(fake->socket, line, strlen(line), MSG_NOSIGNAL) < 0)
-        _exit(0);
+        return; /* the agent has gone: that shows when it is listened to */
 }
 
 static inline void fake_event(const struct fake *fake, const char *event, const char *device)
@@ -129,6 +131,14 @@ static inline json_t *fake_error(const char *text)
     return json_pack("{s:s, s:s}", "class", "GenericError", "desc", text);
 }
 
+static inline json_t *fake_none(const char *command)
+{
+    json_t *error = fake_error("there is none");
+    if (strcmp(command, "netdev_del") == 0)
+        json_object_set_new(error, "class", json_string("DeviceNotFound"));
+    return error;
+}
+
 static inline bool fake_plays(struct fake *fake, const char *trick, const char *command)
 {
     return strcmp(command, fake->command) == 0 && strcmp(trick, fake->trick) == 0 && fake->times-- > 0;
@@ -140,6 +150,8 @@ static inline void fake_command(struct fake *fake, const char *command, const js
     json_t *value = NULL, *error = NULL;
     if (fake_plays(fake, "die", command))
         _exit(3);
+    if (fake_plays(fake, "stop", command))
+        raise(SIGSTOP);
     bool refused_by_guest = fake_plays(fake, "guest-error", command);
     if (fake_plays(fake, "refuse", command))
         error = fake_error("this is refused for the test");
@@ -150,7 +162,7 @@ static inline void fake_command(struct fake *fake, const char *command, const js
     else
         value = fake_do(fake, command, arguments);
     if (!value && !error)
-        error = fake_error("there is none");
+        error = fake_none(command);
     fake_say(fake, value ? json_pack("{s:o, s:O}", "return", value, "id", number)
                          : json_pack("{s:o, s:O}", "error", error, "id", number));
     if (refused_by_guest)

@@ -76,7 +76,21 @@ static void on_answer(void *context, const json_t *value, const struct error *er
     noted(fixture);
 }
 
-static const struct qmp_handlers handlers = {on_ready, on_event, on_closed};
+static void on_silent(void *context)
+{
+    struct fixture *fixture = context;
+    text_add(&fixture->log, "silent\n");
+    noted(fixture);
+}
+
+static void on_awake(void *context)
+{
+    struct fixture *fixture = context;
+    text_add(&fixture->log, "awake\n");
+    noted(fixture);
+}
+
+static const struct qmp_handlers handlers = {on_ready, on_event, on_closed, on_silent, on_awake};
 
 static void on_watchdog(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -480,16 +494,16 @@ static void late_answer(void **state)
     begin(&fixture, 20., .001);
     greet(&fixture);
     ask(&fixture, "slow");
-    wait_lines(&fixture, 1);
-    assert_true(text_starts(fixture.log.data, "failed 110 QEMU did not answer slow within"));
+    wait_lines(&fixture, 2);
+    assert_true(text_starts(fixture.log.data, "silent\nfailed 110 QEMU did not answer slow within"));
     text_clear(&fixture.log);
     ask(&fixture, "next");
     wait_lines(&fixture, 1); /* was never sent: that of `slow` is still out */
     assert_true(text_starts(fixture.log.data, "failed 110 QEMU did not answer next within"));
     text_clear(&fixture.log);
     peer_says(&fixture, "{\"return\": \"late\", \"id\": 2}\n{\"event\": \"E\"}\n");
-    wait_lines(&fixture, 1);
-    expect(&fixture, "event E null\n");
+    wait_lines(&fixture, 2);
+    expect(&fixture, "awake\nevent E null\n");
     expect_heard(&fixture, "{\"execute\":\"slow\",\"id\":2}\n");
     finish(&fixture);
 }

@@ -184,6 +184,122 @@ static void refused_removal(void **state)
     vm_free(vm);
 }
 
+/* ---- A QEMU that falls silent ---- */
+
+static char *asked(const struct fixture *fixture);
+
+static void silence_setup(struct fixture *fixture)
+{
+    close_vmm(fixture);
+    fixture->command_limit = 2;
+    open_vmm(fixture);
+}
+
+/* Each part of the way back would wait as long as the command did, and is left for later instead. */
+static void fall_silent(struct fixture *fixture, struct nic *nic, const char *command_name)
+{
+    CLEANUP(freep) char *message = memory_format("QEMU did not answer %s within", command_name);
+    size_t count;
+    must_fail(fixture, attach_or_undo(fixture, "c2", nic), ETIMEDOUT, message);
+    assert_non_null(strstr(fixture->error.text, "taken back when it answers"));
+    assert_int_equal(observed_nic(fixture, "c2", "net0")->state, NIC_UNPLUGGING);
+    assert_null(tap_descriptors(fixture->taps, nic->target, &count));
+    assert_string_equal(vmm_observed(fixture->vmm, "c2")->reason, "QEMU's monitor does not answer");
+}
+
+static void wake(struct fixture *fixture)
+{
+    assert_int_equal(kill(vmm_observed(fixture->vmm, "c2")->pid, SIGCONT), 0);
+}
+
+static void is_clean_afterwards(struct fixture *fixture, struct nic *nic, uint32_t slots)
+{
+    WAIT_UNTIL(fixture, observed_nic(fixture, "c2", "net0")->state == NIC_REMOVED);
+    must(fixture, tidy(fixture, "c2", nic));
+    nothing_is_left(fixture, nic, slots);
+    assert_int_equal(left_in_qemu(fixture), 0);
+    must(fixture, attach_or_undo(fixture, "c2", nic));
+    assert_int_equal(observed_nic(fixture, "c2", "net0")->state, NIC_PLUGGED);
+}
+
+static void silent_within_an_attach(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const commands[] = {"getfd", "netdev_add", "device_add", "set_link"};
+    silence_setup(fixture);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        CLEANUP(freep) char *script = memory_format("stop:%s", commands[i]);
+        struct vm *vm = start_fake(fixture, script);
+        struct nic *nic = add_nic(vm, "net0", NIC_E1000);
+        uint32_t slots = vmm_observed(fixture->vmm, "c2")->free_slots;
+        nic->link = strcmp(commands[i], "set_link") != 0;
+        fall_silent(fixture, nic, commands[i]);
+        wake(fixture);
+        is_clean_afterwards(fixture, nic, slots);
+        assert_null(vmm_observed(fixture->vmm, "c2")->reason);
+        must(fixture, vm_step(fixture, STEP_VM_KILL, vm));
+        must(fixture, nic_step(fixture, STEP_TAP_CLOSE, "c2", nic));
+        vm_free(vm);
+    }
+}
+
+static void silent_and_then_dead(void **state)
+{
+    struct fixture *fixture = *state;
+    silence_setup(fixture);
+    struct vm *vm = start_fake(fixture, "stop:netdev_add");
+    struct nic *nic = add_nic(vm, "net0", NIC_VIRTIO);
+    fall_silent(fixture, nic, "netdev_add");
+    kill(vmm_observed(fixture->vmm, "c2")->pid, SIGKILL);
+    WAIT_UNTIL(fixture, !left_in_directory(fixture, "c2"));
+    vm_free(vm);
+    vm = start_fake(fixture, "none");
+    nic = add_nic(vm, "net0", NIC_VIRTIO); /* the name is free */
+    must(fixture, attach_or_undo(fixture, "c2", nic));
+    vm_free(vm);
+}
+
+/* The daemon ends before QEMU answers: the next one finds what was intended. */
+static void silent_and_then_another_daemon(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const commands[] = {"netdev_add", "device_add"};
+    silence_setup(fixture);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        CLEANUP(freep) char *script = memory_format("stop:%s", commands[i]);
+        struct vm *vm = start_fake(fixture, script);
+        struct nic *nic = add_nic(vm, "net0", NIC_E1000);
+        uint32_t slots = vmm_observed(fixture->vmm, "c2")->free_slots;
+        fall_silent(fixture, nic, commands[i]);
+        restart(fixture);
+        assert_int_equal(observed_nic(fixture, "c2", "net0")->state, NIC_UNPLUGGING);
+        wake(fixture);
+        is_clean_afterwards(fixture, nic, slots);
+        must(fixture, vm_step(fixture, STEP_VM_KILL, vm));
+        must(fixture, nic_step(fixture, STEP_TAP_CLOSE, "c2", nic));
+        vm_free(vm);
+    }
+}
+
+/* What one daemon has seen it need not ask again: no list of devices and no closefd within a detach. */
+static void detach_asks_for_nothing_that_was_seen(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vm *vm = start_fake(fixture, "none");
+    struct nic *nic = add_nic(vm, "net0", NIC_VIRTIO);
+    must(fixture, attach_or_undo(fixture, "c2", nic));
+    must(fixture, nic_step(fixture, STEP_DEVICE_DELETE, "c2", nic));
+    WAIT_UNTIL(fixture, observed_nic(fixture, "c2", "net0")->state == NIC_REMOVED);
+    must(fixture, tidy(fixture, "c2", nic));
+    assert_int_equal(left_in_qemu(fixture), 0);
+    CLEANUP(freep) char *text = asked(fixture);
+    const char *asked_for = strstr(text, "device_del ");
+    assert_non_null(asked_for);
+    assert_true(text_starts(strchr(asked_for, '\n') + 1, "netdev_del "));
+    assert_null(strstr(asked_for, "closefd"));
+    vm_free(vm);
+}
+
 /* ---- Descriptors ---- */
 
 static int count_descriptors(void)
@@ -347,6 +463,10 @@ int main(int count, char **arguments)
         WITH_FAKE(busy_slot_is_asked_again),
         WITH_FAKE(guest_refuses_to_let_go),
         WITH_FAKE(refused_removal),
+        WITH_FAKE(silent_within_an_attach),
+        WITH_FAKE(silent_and_then_dead),
+        WITH_FAKE(silent_and_then_another_daemon),
+        WITH_FAKE(detach_asks_for_nothing_that_was_seen),
         WITH_FAKE(descriptors_run_out),
         WITH_FAKE(link_is_down_around_the_device),
         WITH_FAKE(link_that_can_not_be_set_down),
