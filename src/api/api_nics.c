@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "model/convert.h"
 
-enum { DETACH_TIMEOUT = 20, DETACH_TIMEOUT_MAX = 3600 };
+enum { DETACH_TIMEOUT = 20, DETACH_TIMEOUT_MAX = 3600, AFTER_RESET = 5 /* seconds, the least: QEMU itself takes the NIC out then */ };
 
 void api_nics_list(struct api_request *request)
 {
@@ -156,6 +156,8 @@ static void reset_ended(void *context, int result, const struct error *err, cons
     if (!api_request_succeeded(request, result, err, problems))
         return;
     request->scope.config = false; /* its file was changed the first time */
+    if (request->timeout < AFTER_RESET)
+        request->timeout = AFTER_RESET;
     detach(request, second_detach_ended);
 }
 

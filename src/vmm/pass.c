@@ -91,13 +91,13 @@ static void on_passed(void *context, const json_t *value, const struct error *er
     }
     size_t passed = passing->next;
     passing_free(passing);
-    if (err->code == ETIMEDOUT) {
+    if (!plug_is_unanswered(err)) {
+        task->error = *err;
+        task->index = passed;
+        close_next(task);
+    } else {
         plug_failed(task, err);
-        return;
     }
-    task->error = *err;
-    task->index = passed;
-    close_next(task);
 }
 
 static void pass_next(struct passing *passing)

@@ -82,13 +82,20 @@ static void give_up(struct task *task, const struct error *err)
         instance_record(instance, NULL); /* the intent to attach is there: a new daemon reads back what came of it */
         instance_tell(instance, VMM_NIC_CHANGED, nic->name);
     }
-    error_set(&end, err->code, "%s: what was begun is taken back when it answers", err->text);
+    bool may_answer = err->code == ETIMEDOUT;
+    error_set(&end, err->code, "%s%s", err->text, may_answer ? ": what was begun is taken back when it answers" : "");
     task_finish(task, &end);
+}
+
+/* No answer came, or none can come any more: QEMU has ended, or will be connected to once more. */
+bool plug_is_unanswered(const struct error *err)
+{
+    return err->code == ETIMEDOUT || err->code == ECONNRESET || err->code == EPROTO;
 }
 
 void plug_failed(struct task *task, const struct error *err)
 {
-    if (err->code == ETIMEDOUT)
+    if (plug_is_unanswered(err))
         give_up(task, err);
     else
         task_finish(task, err);
@@ -237,7 +244,7 @@ static void on_set_down(void *context, const json_t *value, const struct error *
 {
     (void)value;
     struct task *task = context;
-    if (err && err->code == ETIMEDOUT) {
+    if (err && plug_is_unanswered(err)) {
         plug_failed(task, err);
         return;
     }

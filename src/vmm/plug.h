@@ -18,7 +18,8 @@ void plug_read_back(struct instance *instance, const json_t *list, bool starting
 /* The same of a QEMU that fell silent and answers again: what it was asked for meanwhile, and nobody waits for any more. */
 void plug_go_on(struct instance *instance, const json_t *list);
 
-/* Ends a step of an attach that failed. When QEMU did not answer, the way back is left to plug_go_on. */
+/* Ends a step of an attach that failed. When QEMU did not answer, the way back is left to plug_go_on, or to plug_read_back. */
+bool plug_is_unanswered(const struct error *err);
 void plug_failed(struct task *task, const struct error *err);
 
 /* The guest has let go. */

@@ -204,6 +204,12 @@ enum vm_accel vmm_choose_accel(const struct vmm *vmm, const struct vm *vm, const
 
 /* ---- Doing ---- */
 
+/* What a VM that has ended does not have any more. */
+static bool takes_away(enum step_op op)
+{
+    return op == STEP_NIC_FORGET || op == STEP_NIC_CLOSE_FDS || op == STEP_NETDEV_DELETE;
+}
+
 void vmm_apply(struct vmm *vmm, const struct step *step, step_done done, void *context)
 {
     struct instance *instance = instance_find(vmm, step->op == STEP_VM_SPAWN ? step->vm->name : step->vm_name);
@@ -214,6 +220,8 @@ void vmm_apply(struct vmm *vmm, const struct step *step, step_done done, void *c
         change_apply(task);
     } else if (instance) {
         plug_apply(task);
+    } else if (takes_away(step->op)) {
+        task_finish_soon(task, NULL);
     } else {
         struct error err;
         error_set(&err, ESRCH, "the VM is not running");

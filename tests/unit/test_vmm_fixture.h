@@ -35,6 +35,7 @@ struct fixture {
     char directory[64];
     const char *user, *binary, *accel;
     double command_limit;
+    int undo_failures; /* of the last attach */
     struct text events; /* "vm: text" of state changes, "vm nic NAME removed" */
     bool done, adopted;
     int result;
