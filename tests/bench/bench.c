@@ -117,10 +117,10 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         int (*run)(int count, char **arguments);
-    } verbs[] = {{"turns", turns}, {"times", times}, {"ready", ready}};
+    } verbs[] = {{"turns", turns}, {"times", times}, {"ready", ready}, {"answers", answers}};
 
     for (size_t i = 0; count > 1 && i < LENGTH(verbs); i++)
         if (strcmp(arguments[1], verbs[i].name) == 0)
             return verbs[i].run(count - 2, arguments + 2);
-    die("bench: turns, times or ready");
+    die("bench: turns, times, ready or answers");
 }

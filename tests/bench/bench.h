@@ -69,3 +69,7 @@ struct timing {
 /* Runs it to its end; one that fails ends the bench. */
 struct timing time_command(const struct command *command);
 int turns(int count, char **arguments);
+
+/* -- answers.c --------------------------------------------------------------------------------------------------------------- */
+
+int answers(int count, char **arguments);

@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-enum { COLUMNS_LIMIT = 3, ROUNDS_LIMIT = 1000, GUEST_PATIENCE = 60000 /* ms */ };
+enum { COLUMNS_LIMIT = 3, GROWTH = 20 /* rounds at either end */, ROUNDS_LIMIT = 1000, GUEST_PATIENCE = 60000 /* ms */ };
 
 /* -- one command ------------------------------------------------------------------------------------------------------------- */
 
@@ -180,9 +180,27 @@ static void print_line(const struct turns *turns, const char *what, size_t colum
            median(ratios, turns->rounds), median(differences, turns->rounds));
 }
 
+/* "act_growth FIRST LAST RATIO": does the first column's act take longer the more often it was done? */
+static void print_growth(const struct turns *turns, const char *what, const struct timing *timings)
+{
+    double first[GROWTH], last[GROWTH];
+
+    for (size_t i = 0; i < GROWTH; i++) {
+        first[i] = timings[i].whole;
+        last[i] = timings[turns->rounds - GROWTH + i].whole;
+    }
+    printf("%s_growth %.3f %.3f %.4f\n", what, median(first, GROWTH), median(last, GROWTH),
+           median(last, GROWTH) / median(first, GROWTH));
+}
+
 static void print_all(const struct turns *turns)
 {
     const struct column *first = &turns->columns[0];
+
+    if (turns->rounds >= 2 * GROWTH) {
+        print_growth(turns, "act", first->acts);
+        print_growth(turns, "undo", first->undos);
+    }
 
     for (size_t i = 0; i < turns->column_count; i++)
         for (int inner = 0; inner < 2; inner++) {
