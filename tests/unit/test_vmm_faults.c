@@ -38,7 +38,8 @@ static const enum step_op attach_steps[] = {STEP_NIC_RECORD, STEP_TAP_OPEN, STEP
 static void undo(struct fixture *fixture, const char *vm, struct nic *nic, size_t done)
 {
     while (done-- > 0) {
-        struct step step = {.op = attach_steps[done], .nic = nic}, inverse;
+        char text[] = "do it";
+        struct step step = {.op = attach_steps[done], .nic = nic, .text = text}, inverse;
         assert_true(step_invert(&step, &inverse));
         fixture->undo_failures += nic_step(fixture, inverse.op, vm, nic) < 0;
         step_clear(&inverse);
