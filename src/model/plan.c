@@ -24,7 +24,7 @@ static const struct {
     [STEP_ROUTE_DELETE] = {"route-delete", STEP_ROUTE_ADD},
     [STEP_REPLAY] = {"replay", STEP_REPLAY},
     [STEP_SYSCTL_SET] = {"sysctl-set", STEP_SYSCTL_SET},
-    [STEP_LINK_WAIT] = {"link-wait", -1},
+    [STEP_LINK_WAIT] = {"link-wait", STEP_LINK_WAIT},
     [STEP_TAP_OPEN] = {"tap-open", STEP_TAP_CLOSE},
     [STEP_TAP_CLOSE] = {"tap-close", -1},
     [STEP_TAP_REMAKE] = {"tap-remake", -1},
@@ -122,7 +122,7 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     if (inverse < 0 || (step->op == STEP_LINK_SET && !step->from) || (step->op == STEP_REPLAY && !step->undo))
         return false;
     *ret_inverse = *step;
-    ret_inverse->op = (enum step_op)inverse;
+    ret_inverse->op = step->undo ? STEP_REPLAY : (enum step_op)inverse; /* what was kept of it says more */
     ret_inverse->object = memory_string(step->object);
     ret_inverse->inverse = !step->inverse;
     ret_inverse->wait = true;

@@ -19,7 +19,7 @@ enum step_op {
     STEP_ROUTE_DELETE,
     STEP_REPLAY,         /* message: one of the kernel's own, said anew */
     STEP_SYSCTL_SET,     /* interface, sysctl: from value_before to its value */
-    STEP_LINK_WAIT,      /* interface: until its operstate is up, or 0.2 s; it is no failure when it does not come up */
+    STEP_LINK_WAIT,      /* interface: until its operstate is up, if it has carrier; or 0.2 s; it is no failure when it does not come up */
     STEP_NETWORK_LAST = STEP_LINK_WAIT,
     /* TAPs; done by src/tap */
     STEP_TAP_OPEN,       /* interface, nic: queues */
@@ -79,7 +79,8 @@ struct step {
     uint32_t offloads; /* STEP_TAP_REMAKE: TUN_F_* that the guest has agreed to; 0 = none, which is always right, and slower */
     struct address address;
     struct route route;
-    struct replay *replay, *undo; /* owned; STEP_REPLAY: what is said, and what takes it back (NULL = nothing does) */
+    struct replay *replay; /* owned; STEP_REPLAY: what is said */
+    struct replay *undo;   /* owned; what takes the step back: NULL = for a STEP_REPLAY nothing, for others their op's inverse */
     struct sysctl sysctl;         /* STEP_SYSCTL_SET */
     int32_t value_before;
     char vm_name[VM_NAME_SIZE];

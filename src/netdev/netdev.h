@@ -100,6 +100,42 @@ int netdev_statistics(struct netdev *netdev, const char *name, struct link_stati
 int netdev_neighbours(struct netdev *netdev, const uint8_t mac[6], struct address **ret_addresses, size_t *ret_count,
                       struct error *err);
 
+/* What hangs on a link, in the kernel's own messages, which lose nothing; in the order of a dump. */
+enum netdev_thing {
+    NETDEV_ADDRESS,
+    NETDEV_NEXTHOP,       /* an object that routes name by its id: they go with it, and are not listed */
+    NETDEV_ROUTE,         /* of any table, also one of whose several hops this link is one */
+    NETDEV_KERNELS_ROUTE, /* that comes and goes with an address */
+    NETDEV_RULE,          /* that names the link */
+    NETDEV_NEIGHBOUR,     /* permanent, or a proxy's */
+    NETDEV_LEARNED,       /* a neighbour that answered */
+};
+struct netdev_hanging {
+    struct netdev_hanging_item {
+        enum netdev_thing thing;
+        struct nlmsghdr *message; /* owned */
+        bool first; /* of routes with the same destination, table and metric: the one that NLM_F_REPLACE would replace */
+    } *items;
+    size_t count;
+};
+/* Asks the kernel afresh. The caller clears it. */
+int netdev_hanging_read(struct netdev *netdev, const char *name, struct netdev_hanging *ret_hanging, struct error *err);
+void netdev_hanging_clear(struct netdev_hanging *hanging);
+
+/* How one of these messages is said anew. */
+struct netdev_twist {
+    const char *from, *to;  /* the link it hangs on, and the one it shall hang on; to NULL: the same */
+    bool delete;            /* its end instead of its beginning */
+    uint16_t flags;         /* NLM_F_CREATE and its kin */
+    uint32_t address_flags; /* IFA_F_* that an address gets besides its own */
+    uint16_t state;         /* NUD_* that a neighbour gets; 0 = its own */
+};
+/* The caller's. Left out is what the kernel tells but does not take; a life that ends is what was left of it when it was read. */
+struct replay *netdev_replay_new(const struct netdev *netdev, const struct nlmsghdr *message, const struct netdev_twist *twist);
+/* Gives those steps of a plan that delete addresses and routes the kernel's message of what they delete as `undo`, so that taking
+ * them back loses nothing. What can't be found is left as it is: its inverse says what struct address and struct route know. */
+void netdev_keep(struct netdev *netdev, struct plan *plan);
+
 /* Asks the kernel afresh whether OBSERVED is what a dump says: for tests. Gives the number of differences, the first of them
  * in err; -errno when it can't be asked. */
 int netdev_compare_with_dump(struct netdev *netdev, struct error *err);
