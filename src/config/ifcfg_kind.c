@@ -8,13 +8,13 @@
 #include "config/config_internal.h"
 
 /* One way of saying it. INTERFACE_OTHER: known to the network scripts, not supported yet. */
-struct rule {
+struct kind_rule {
     const char *key;
     const char *value; /* NULL: any that is not what happens anyway */
     enum interface_kind kind;
 };
 
-static const struct rule rules[] = {
+static const struct kind_rule rules[] = {
     {"TYPE", "Ethernet", INTERFACE_ETHERNET},
     {"TYPE", "Bridge", INTERFACE_BRIDGE},
     {"TYPE", "Vlan", INTERFACE_VLAN},
@@ -75,7 +75,7 @@ bool ifcfg_kind_says_nothing(const struct option *row, const char *value)
     return option_parse_bool(value, &stated) == 0 && option_parse_bool(row->fallback, &fallback) == 0 && stated == fallback;
 }
 
-static const struct lexer_entry *fitting_entry(const struct lexer_section *section, const struct rule *rule)
+static const struct lexer_entry *fitting_entry(const struct lexer_section *section, const struct kind_rule *rule)
 {
     const struct lexer_entry *entry = lexer_find(section, rule->key);
     if (!entry)

@@ -1,14 +1,12 @@
 /* WANTED against OBSERVED for the host's network. The steps come in this order, and the reasons are the kernel's:
- *   1. routes, addresses and memberships that nobody wants any more, then links that are no longer named: deletions come first, so
+ *   1. rules, routes, addresses and memberships that nobody wants any more, then links that are no longer named: deletions come first, so
  *      that a name, an address or a port's place is free when something else wants it;
  *   2. links are made and set, what others lie on or belong to first, and ports enslaved;
  *   3. bonds hear which slave is their primary one, and new bridges come up;
- *   4. addresses, then routes (a gateway must be reachable by then);
+ *   4. sysctls, addresses, then routes (a gateway must be reachable by then), then the rules that lead to them;
  *   5. the addresses of a NIC that became a port: last, when the bridge has them already, so that the host is never without. */
 #include "model/diff_internal.h"
 
-#include <arpa/inet.h>
-#include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,55 +233,29 @@ static void plan_mark(struct diff *diff, const struct interface *observed, const
 
 /* -- deletions ------------------------------------------------------------------------------------------------------------------ */
 
-static const struct address *find_address(const struct interface *interface, const struct address *address)
-{
-    for (size_t i = 0; interface && i < interface->address_count; i++)
-        if (address_same(&interface->addresses[i], address))
-            return &interface->addresses[i];
-    return NULL;
-}
-
-static bool has_address(const struct interface *interface, const struct address *address)
-{
-    return find_address(interface, address);
-}
-
-static bool has_route(const struct interface *interface, const struct route *route)
-{
-    for (size_t i = 0; interface && i < interface->route_count; i++)
-        if (route_same(&interface->routes[i], route))
-            return true;
-    return false;
-}
-
 void diff_set_address(struct diff *diff, enum step_op op, const char *name, const struct address *address)
 {
-    char value[ADDRESS_TEXT_SIZE], line[128];
+    char value[ADDRESS_TEXT_SIZE], line[160];
+    bool labelled = op == STEP_ADDRESS_ADD && *address->label;
 
-    snprintf(line, sizeof(line), op == STEP_ADDRESS_ADD ? "add address %s to %s" : "remove address %s from %s",
-             address_text(address, value), name);
+    snprintf(line, sizeof(line), op == STEP_ADDRESS_ADD ? "add address %s to %s%s%s" : "remove address %s from %s%s%s",
+             address_text(address, value), name, labelled ? " as " : "", labelled ? address->label : "");
     diff_add_step(diff, op, name, line)->address = *address;
 }
 
 void diff_set_route(struct diff *diff, enum step_op op, const char *name, const struct route *route)
 {
-    char value[ROUTE_TEXT_SIZE], line[256];
+    char value[ROUTE_TEXT_SIZE], line[ROUTE_TEXT_SIZE + 64];
 
-    snprintf(line, sizeof(line), op == STEP_ROUTE_ADD ? "add route %s by %s" : "remove route %s by %s", route_text(route, value),
-             name);
-    diff_add_step(diff, op, name, line)->route = *route;
+    snprintf(line, sizeof(line), "%s route %s%s%s", op == STEP_ROUTE_ADD ? "add" : "remove", route_text(route, value),
+             route->group ? "" : " by ", route->group ? "" : name);
+    route_copy(route, &diff_add_step(diff, op, name, line)->route);
 }
 
-/* What was wanted before and is wanted no more, of one interface that still exists. */
-static void plan_unwanted_parts(struct diff *diff, const struct interface *previous, const struct interface *wanted,
-                                const struct interface *observed)
+/* The membership that was wanted before and is wanted no more. */
+static void plan_unwanted_master(struct diff *diff, const struct interface *previous, const struct interface *wanted,
+                                 const struct interface *observed)
 {
-    for (size_t i = 0; i < previous->route_count; i++)
-        if (!has_route(wanted, &previous->routes[i]) && has_route(observed, &previous->routes[i]))
-            diff_set_route(diff, STEP_ROUTE_DELETE, previous->name, &previous->routes[i]);
-    for (size_t i = 0; i < previous->address_count; i++)
-        if (!has_address(wanted, &previous->addresses[i]) && has_address(observed, &previous->addresses[i]))
-            diff_set_address(diff, STEP_ADDRESS_DELETE, previous->name, &previous->addresses[i]);
     if (interface_has(previous, FIELD_MASTER) && previous->master[0] && text_equal(previous->master, observed->master)
         && !(wanted && interface_has(wanted, FIELD_MASTER))) {
         struct interface *alone = interface_copy(observed);
@@ -309,18 +281,32 @@ static void plan_link_deletion(struct diff *diff, const struct interface *observ
     diff_add_step(diff, STEP_LINK_DELETE, observed->name, line)->from = interface_copy(observed);
 }
 
+static void plan_parts_away(struct diff *diff, const struct interface *previous, const struct interface *wanted)
+{
+    struct diff_link link = {.previous = previous, .wanted = wanted};
+
+    link.observed = network_find(diff->observed, previous ? previous->name : wanted->name);
+    if (!link.observed || (!wanted && diff_is_ours(link.observed)))
+        return;
+    if (!wanted || !diff->skipped[diff_index(diff->wanted, wanted->name)]) {
+        route_diff_delete(diff, &link);
+        address_diff_delete(diff, &link);
+    }
+    if (previous)
+        plan_unwanted_master(diff, previous, wanted, link.observed);
+}
+
 static void plan_deletions(struct diff *diff)
 {
     int deepest, *depths;
 
-    for (size_t i = 0; i < diff->previous->count; i++) {
-        const struct interface *previous = diff->previous->items[i];
-        const struct interface *observed = network_find(diff->observed, previous->name);
-        const struct interface *wanted = network_find(diff->wanted, previous->name);
-
-        if (observed && (wanted || !diff_is_ours(observed)))
-            plan_unwanted_parts(diff, previous, wanted, observed);
-    }
+    rule_diff_delete(diff);
+    route_diff_delete_groups(diff);
+    for (size_t i = 0; i < diff->previous->count; i++)
+        plan_parts_away(diff, diff->previous->items[i], network_find(diff->wanted, diff->previous->items[i]->name));
+    for (size_t i = 0; i < diff->wanted->count; i++)
+        if (!diff->skipped[i] && !network_find(diff->previous, diff->wanted->items[i]->name))
+            plan_parts_away(diff, NULL, diff->wanted->items[i]);
     /* What lies on others first: it would go with them, and could not be taken back. */
     depths = diff_depths(diff->observed, &deepest);
     for (int depth = deepest; depth >= 0; depth--)
@@ -668,112 +654,11 @@ static void plan_late_ups(struct diff *diff)
     free(done);
 }
 
-#define RENEWAL 2 /* seconds: what ends within them of each other ends at once */
-
-/* Is the observed life of an address another than the wanted one? */
-static bool lives_otherwise(const struct address *wanted, const struct address *observed)
+static void for_each_wanted(struct diff *diff, void (*plan_parts)(struct diff *diff, const struct interface *wanted))
 {
-    if (!wanted->expires || !observed->expires)
-        return wanted->expires || (observed->expires && wanted->valid == UINT32_MAX);
-    return wanted->expires > observed->expires + RENEWAL || observed->expires > wanted->expires + RENEWAL;
-}
-
-static void plan_renewal(struct diff *diff, const char *name, const struct address *wanted)
-{
-    char value[ADDRESS_TEXT_SIZE], line[128];
-
-    if (wanted->expires)
-        snprintf(line, sizeof(line), "let address %s of %s last %u s from now", address_text(wanted, value), name, wanted->valid);
-    else
-        snprintf(line, sizeof(line), "let address %s of %s last for ever", address_text(wanted, value), name);
-    diff_add_step(diff, STEP_ADDRESS_RENEW, name, line)->address = *wanted;
-}
-
-static void plan_addresses(struct diff *diff)
-{
-    for (size_t i = 0; i < diff->wanted->count; i++) {
-        const struct interface *wanted = diff->wanted->items[i];
-        const struct interface *observed = network_find(diff->observed, wanted->name);
-
-        for (size_t j = 0; !diff->skipped[i] && j < wanted->address_count; j++) {
-            const struct address *there = find_address(observed, &wanted->addresses[j]);
-
-            if (!there)
-                diff_set_address(diff, STEP_ADDRESS_ADD, wanted->name, &wanted->addresses[j]);
-            else if (lives_otherwise(&wanted->addresses[j], there))
-                plan_renewal(diff, wanted->name, &wanted->addresses[j]);
-        }
-    }
-}
-
-/* Another way to the same destination with the same metric, which the kernel would not keep beside the new one. */
-static const struct interface *find_rival(const struct diff *diff, const char *name, const struct route *route,
-                                          const struct route **ret_rival)
-{
-    for (size_t i = 0; i < diff->observed->count; i++) {
-        const struct interface *other = diff->observed->items[i];
-
-        for (size_t j = 0; j < other->route_count; j++) {
-            const struct route *rival = &other->routes[j];
-
-            if (rival->family == route->family && rival->prefix == route->prefix && rival->metric == route->metric
-                && rival->table == route->table && memcmp(rival->destination, route->destination, 16) == 0
-                && !(text_equal(other->name, name) && route_same(rival, route))) {
-                *ret_rival = rival;
-                return other;
-            }
-        }
-    }
-    return NULL;
-}
-
-static void plan_one_route(struct diff *diff, const struct interface *wanted, const struct route *route)
-{
-    const struct route *rival = NULL;
-    const struct interface *holder = find_rival(diff, wanted->name, route, &rival);
-    char value[ROUTE_TEXT_SIZE], other[ROUTE_TEXT_SIZE];
-
-    if (holder && !network_find(diff->wanted, holder->name)) {
-        problems_add(diff->problems, false, wanted->file, 0, 0,
-                     "%s: route %s: the host has %s by %s, which no file names: give this one a METRIC or remove the other",
-                     wanted->name, route_text(route, value), route_text(rival, other), holder->name);
-        return;
-    }
-    if (holder && !has_route(network_find(diff->previous, holder->name), rival))
-        diff_set_route(diff, STEP_ROUTE_DELETE, holder->name, rival);
-    diff_set_route(diff, STEP_ROUTE_ADD, wanted->name, route);
-}
-
-static void plan_routes(struct diff *diff)
-{
-    for (size_t i = 0; i < diff->wanted->count; i++) {
-        const struct interface *wanted = diff->wanted->items[i];
-        const struct interface *observed = network_find(diff->observed, wanted->name);
-
-        for (size_t j = 0; !diff->skipped[i] && j < wanted->route_count; j++)
-            if (!has_route(observed, &wanted->routes[j]))
-                plan_one_route(diff, wanted, &wanted->routes[j]);
-    }
-}
-
-/* The classic scripts flush a port: "ip addr flush dev PORT". Its link-local address is the kernel's own business. */
-static void plan_port_flushes(struct diff *diff)
-{
-    for (size_t i = 0; i < diff->wanted->count; i++) {
-        const struct interface *wanted = diff->wanted->items[i];
-        const struct interface *observed = network_find(diff->observed, wanted->name);
-
-        if (diff->skipped[i] || !observed || !wanted->master[0] || !interface_has(wanted, FIELD_ADDRESSES))
-            continue;
-        for (size_t j = 0; j < observed->address_count; j++) {
-            const struct address *address = &observed->addresses[j];
-            bool link_local = address->family == AF_INET6 && address->scope == RT_SCOPE_LINK;
-            const struct interface *before = network_find(diff->previous, wanted->name);
-
-            if (!link_local && !has_address(wanted, address) && !has_address(before, address))
-                diff_set_address(diff, STEP_ADDRESS_DELETE, wanted->name, address);
-        }
-    }
+    for (size_t i = 0; i < diff->wanted->count; i++)
+        if (!diff->skipped[i])
+            plan_parts(diff, diff->wanted->items[i]);
 }
 
 void network_diff(const struct network *wanted, const struct network *previous, const struct network *observed, bool adopt,
@@ -793,9 +678,12 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     plan_links(&diff);
     plan_primaries(&diff);
     plan_late_ups(&diff);
-    plan_addresses(&diff);
-    plan_routes(&diff);
-    plan_port_flushes(&diff);
+    for_each_wanted(&diff, sysctl_diff_set);
+    for_each_wanted(&diff, address_diff_add);
+    for_each_wanted(&diff, route_diff_add);
+    route_diff_add_groups(&diff);
+    rule_diff_add(&diff);
+    for_each_wanted(&diff, address_diff_flush);
     network_clear(&left);
     free(diff.ports);
     free(diff.depths);

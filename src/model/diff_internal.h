@@ -28,6 +28,33 @@ void diff_set_route(struct diff *diff, enum step_op op, const char *name, const 
 void diff_describe(struct text *line, const struct interface *from, const struct interface *to, field_set fields);
 bool diff_is_ours(const struct interface *observed);
 
+/* One interface that is there: as it is, as it was wanted before (NULL: not at all) and as it is wanted (NULL: not at all). */
+struct diff_link {
+    const struct interface *observed, *previous, *wanted;
+};
+
+/* address_diff.c */
+/* Does the address go, because it is wanted no more, or only as another one, or with the primary one of its network? */
+bool address_diff_goes(const struct diff_link *link, const struct address *address);
+void address_diff_delete(struct diff *diff, const struct diff_link *link);
+void address_diff_add(struct diff *diff, const struct interface *wanted);
+/* The addresses of what became a port go last, when its bridge has them already. */
+void address_diff_flush(struct diff *diff, const struct interface *wanted);
+
+/* route_diff.c */
+void route_diff_delete(struct diff *diff, const struct diff_link *link);
+void route_diff_add(struct diff *diff, const struct interface *wanted);
+/* Those of network.routes */
+void route_diff_delete_groups(struct diff *diff);
+void route_diff_add_groups(struct diff *diff);
+
+/* rule_diff.c */
+void rule_diff_delete(struct diff *diff);
+void rule_diff_add(struct diff *diff);
+
+/* sysctl_diff.c */
+void sysctl_diff_set(struct diff *diff, const struct interface *wanted);
+
 /* diff_order.c: what must be made before what: parents before what lies on them, masters before their ports. */
 size_t diff_index(const struct network *network, const char *name); /* SIZE_MAX: there is none */
 /* By index: 0 for a link that needs no other; the caller frees it. */

@@ -168,6 +168,37 @@ static void delete_links(struct remake *remake)
                 delete_link(remake, remake->diff->observed->items[i]);
 }
 
+static bool hangs_on_going(const struct remake *remake, const struct route *route)
+{
+    for (size_t i = 0; i < route->group->hop_count; i++)
+        if (goes(remake, route->group->hops[i].interface))
+            return true;
+    return false;
+}
+
+/* The kernel drops the whole of a route with several next hops when one of their links goes. */
+static void delete_groups(struct remake *remake)
+{
+    const struct network *observed = remake->diff->observed;
+
+    for (size_t i = 0; i < observed->route_count; i++)
+        if (hangs_on_going(remake, &observed->routes[i]))
+            diff_set_route(remake->diff, STEP_ROUTE_DELETE, "", &observed->routes[i]);
+}
+
+static void leave_groups(const struct remake *remake, struct network *left)
+{
+    size_t kept = 0;
+
+    network_copy_rest(remake->diff->observed, left);
+    for (size_t i = 0; i < left->route_count; i++)
+        if (hangs_on_going(remake, &left->routes[i]))
+            route_clear(&left->routes[i]);
+        else
+            left->routes[kept++] = left->routes[i];
+    left->route_count = kept;
+}
+
 static void leave_rest(const struct remake *remake, struct network *ret_left)
 {
     const struct network *observed = remake->diff->observed;
@@ -183,6 +214,7 @@ static void leave_rest(const struct remake *remake, struct network *ret_left)
             link->master[0] = 0;
         network_insert(ret_left, link);
     }
+    leave_groups(remake, ret_left);
 }
 
 bool diff_remake(struct diff *diff, struct network *ret_left)
@@ -196,6 +228,7 @@ bool diff_remake(struct diff *diff, struct network *ret_left)
             continue;
         remake.depths = diff_depths(diff->observed, &remake.deepest);
         take_out_ports(&remake);
+        delete_groups(&remake);
         delete_links(&remake);
         leave_rest(&remake, ret_left);
     }

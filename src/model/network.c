@@ -62,7 +62,11 @@ void network_clear(struct network *network)
 {
     for (size_t i = 0; i < network->count; i++)
         interface_free(network->items[i]);
+    for (size_t i = 0; i < network->route_count; i++)
+        route_clear(&network->routes[i]);
     free(network->items);
+    free(network->routes);
+    free(network->rules);
     *network = (struct network){0};
 }
 
@@ -123,11 +127,20 @@ struct interface *network_remove(struct network *network, const char *name)
     return interface;
 }
 
+void network_copy_rest(const struct network *network, struct network *target)
+{
+    for (size_t i = 0; i < network->route_count; i++)
+        route_copy(&network->routes[i], APPEND(target->routes, target->route_count));
+    target->rules = memory_copy(network->rules, network->rule_count * sizeof(*network->rules));
+    target->rule_count = network->rule_count;
+}
+
 void network_copy(const struct network *network, struct network *ret_copy)
 {
     *ret_copy = (struct network){.lacking = network->lacking};
     for (size_t i = 0; i < network->count; i++)
         network_insert(ret_copy, interface_copy(network->items[i]));
+    network_copy_rest(network, ret_copy);
 }
 
 static size_t family_size(int family)
@@ -140,13 +153,44 @@ bool address_same(const struct address *a, const struct address *b)
     return a->family == b->family && a->prefix == b->prefix && memcmp(a->bytes, b->bytes, family_size(a->family)) == 0;
 }
 
-bool route_same(const struct route *a, const struct route *b)
+bool address_matches(const struct address *wanted, const struct address *observed)
 {
-    size_t size = family_size(a->family);
+    return address_same(wanted, observed) && (!*wanted->label || text_equal(wanted->label, observed->label))
+           && (!wanted->has_scope || wanted->scope == observed->scope)
+           && (!wanted->has_broadcast
+               || (observed->has_broadcast && memcmp(wanted->broadcast, observed->broadcast, sizeof(wanted->broadcast)) == 0));
+}
 
-    return a->family == b->family && a->prefix == b->prefix && a->metric == b->metric && a->table == b->table
-           && a->has_gateway == b->has_gateway && memcmp(a->destination, b->destination, size) == 0
-           && (!a->has_gateway || memcmp(a->gateway, b->gateway, size) == 0);
+struct route route_resolved(const struct route *route, int index)
+{
+    struct route resolved = *route;
+
+    if (route->metric_by_index && index) {
+        resolved.metric += (uint32_t)index;
+        resolved.metric_by_index = false;
+    }
+    return resolved;
+}
+
+bool network_has_route(const struct network *network, const char *interface, const struct route *route)
+{
+    const struct interface *link = route->group ? NULL : network_find(network, interface);
+    const struct route *routes = route->group ? network->routes : link ? link->routes : NULL;
+    size_t count = route->group ? network->route_count : link ? link->route_count : 0;
+    struct route resolved = route_resolved(route, link ? link->index : 0);
+
+    for (size_t i = 0; i < count; i++)
+        if (route_same(&routes[i], &resolved))
+            return true;
+    return false;
+}
+
+bool network_has_rule(const struct network *network, const struct rule *rule)
+{
+    for (size_t i = 0; i < network->rule_count; i++)
+        if (rule_matches(rule, &network->rules[i]))
+            return true;
+    return false;
 }
 
 const char *address_text(const struct address *address, char buffer[ADDRESS_TEXT_SIZE])
@@ -155,28 +199,6 @@ const char *address_text(const struct address *address, char buffer[ADDRESS_TEXT
 
     inet_ntop(address->family, address->bytes, host, sizeof(host));
     snprintf(buffer, ADDRESS_TEXT_SIZE, "%s/%u", host, address->prefix);
-    return buffer;
-}
-
-const char *route_text(const struct route *route, char buffer[ROUTE_TEXT_SIZE])
-{
-    char host[INET6_ADDRSTRLEN] = "?";
-    int length;
-
-    if (route->prefix) {
-        inet_ntop(route->family, route->destination, host, sizeof(host));
-        length = snprintf(buffer, ROUTE_TEXT_SIZE, "%s/%u", host, route->prefix);
-    } else {
-        length = snprintf(buffer, ROUTE_TEXT_SIZE, "default");
-    }
-    if (route->has_gateway) {
-        inet_ntop(route->family, route->gateway, host, sizeof(host));
-        length += snprintf(buffer + length, ROUTE_TEXT_SIZE - (size_t)length, " via %s", host);
-    }
-    if (route->metric)
-        length += snprintf(buffer + length, ROUTE_TEXT_SIZE - (size_t)length, " metric %u", route->metric);
-    if (route->table != RT_TABLE_MAIN)
-        snprintf(buffer + length, ROUTE_TEXT_SIZE - (size_t)length, " table %u", route->table);
     return buffer;
 }
 

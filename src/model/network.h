@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 #include "model/field.h"
+#include "model/route.h"
+#include "model/rule.h"
 
-#define INTERFACE_NAME_SIZE 16 /* IFNAMSIZ */
 #define TRESTLE_GROUP 0x74726573u /* IFLA_GROUP of the links that trestle made: "tres" */
 #define TRESTLE_ALIAS "made by trestle"
 
@@ -148,22 +149,15 @@ struct address {
     uint8_t bytes[16];
     uint8_t prefix;
     uint8_t scope;      /* RT_SCOPE_* */
+    bool has_scope;     /* WANTED: the scope was stated */
     uint32_t flags;     /* IFA_F_*; observed */
     uint32_t valid;     /* seconds; UINT32_MAX = for ever; observed */
     uint32_t preferred;
     uint64_t expires;   /* CLOCK_BOOTTIME, in seconds: where `valid` ends; 0 = never, or not known. What is compared */
     bool unchecked, unannounced; /* WANTED: ARPCHECK=no, ARPUPDATE=no */
-};
-
-struct route {
-    int family;
-    uint8_t destination[16];
-    uint8_t prefix; /* 0 with zero destination: the default route */
-    bool has_gateway;
-    uint8_t gateway[16];
-    uint32_t metric;
-    uint32_t table;    /* RT_TABLE_MAIN as a rule */
-    uint8_t protocol;  /* RTPROT_*; a hint, not compared */
+    char label[INTERFACE_NAME_SIZE]; /* of an IPv4 alias: "eth0:1"; "" = the interface's name */
+    bool has_broadcast;              /* IPv4: another one than the network's last address */
+    uint8_t broadcast[4];
 };
 
 struct bridge_options { /* times in hundredths of a second, as the kernel has them (USER_HZ) */
@@ -296,6 +290,10 @@ struct network {
     struct interface **items; /* sorted by name */
     size_t count;
     uint32_t lacking; /* OBSERVED: a bit per interface_kind that this kernel is known not to be able to make */
+    struct route *routes; /* those of no single interface: with several next hops, or with none; each has its group */
+    size_t route_count;
+    struct rule *rules; /* OBSERVED: in the kernel's order */
+    size_t rule_count;
 };
 
 extern const char *const interface_kind_names[]; /* "ethernet", "loopback", "bridge", …; NULL at the end */
@@ -313,6 +311,8 @@ struct interface *network_find(const struct network *network, const char *name);
 void network_insert(struct network *network, struct interface *interface); /* takes it; the name must be new to the network */
 struct interface *network_remove(struct network *network, const char *name); /* the caller's; NULL if there is none */
 void network_copy(const struct network *network, struct network *ret_copy);
+/* Of a network only what hangs on no single interface: routes and rules; put into another one that has none. */
+void network_copy_rest(const struct network *network, struct network *target);
 
 /* "10,20-29" -> the bits, added to those that are set; -EINVAL or -ERANGE. */
 int port_vlans_parse(const char *text, struct port_vlans *vlans);
@@ -321,15 +321,18 @@ bool port_vlans_same(const struct port_vlans *a, const struct port_vlans *b); /*
 char *port_vlans_text(const struct port_vlans *vlans);
 bool rate_same(const struct rate *a, const struct rate *b);
 
-/* Compare what makes two the same object: an address by family, bytes and prefix; a route by destination, gateway, metric, table. */
+/* What makes two the same object to the kernel: family, bytes and prefix. */
 bool address_same(const struct address *a, const struct address *b);
-bool route_same(const struct route *a, const struct route *b);
+/* The same, and label, broadcast address and scope are those that the wanted one states: they can't be changed, only made anew. */
+bool address_matches(const struct address *wanted, const struct address *observed);
+/* The route as it is while the interface has this index (0: not known): with metric_by_index resolved. */
+struct route route_resolved(const struct route *route, int index);
+bool network_has_route(const struct network *network, const char *interface, const struct route *route);
+bool network_has_rule(const struct network *network, const struct rule *rule);
 
-/* "10.0.0.1/24"; "default via 10.0.0.254 metric 100". Buffers of ADDRESS_TEXT_SIZE and ROUTE_TEXT_SIZE. */
+/* "10.0.0.1/24" */
 #define ADDRESS_TEXT_SIZE 64
-#define ROUTE_TEXT_SIZE 192
 const char *address_text(const struct address *address, char buffer[ADDRESS_TEXT_SIZE]);
-const char *route_text(const struct route *route, char buffer[ROUTE_TEXT_SIZE]);
 
 /* An address that somebody stated: not the kernel's own link-local one, and not one of limited life (router advertisement, DHCP). */
 bool address_is_static(const struct address *address);

@@ -22,6 +22,8 @@ static const struct {
     [STEP_ADDRESS_RENEW] = {"address-renew", -1},
     [STEP_ROUTE_ADD] = {"route-add", STEP_ROUTE_DELETE},
     [STEP_ROUTE_DELETE] = {"route-delete", STEP_ROUTE_ADD},
+    [STEP_RULE_ADD] = {"rule-add", STEP_RULE_DELETE},
+    [STEP_RULE_DELETE] = {"rule-delete", STEP_RULE_ADD},
     [STEP_REPLAY] = {"replay", STEP_REPLAY},
     [STEP_SYSCTL_SET] = {"sysctl-set", STEP_SYSCTL_SET},
     [STEP_LINK_WAIT] = {"link-wait", STEP_LINK_WAIT},
@@ -97,6 +99,7 @@ void step_clear(struct step *step)
     free(step->text);
     interface_free(step->from);
     interface_free(step->to);
+    route_clear(&step->route);
     vm_free(step->vm);
     nic_free(step->nic);
     nic_free(step->before);
@@ -133,6 +136,7 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->to = step->from ? interface_copy(step->from) : NULL;
     if (step->op == STEP_LINK_DELETE)
         ret_inverse->fields = step->from->set;
+    route_copy(&step->route, &ret_inverse->route);
     ret_inverse->vm = step->vm ? vm_copy(step->vm) : NULL;
     ret_inverse->nic = nic_new_copy(step->before ? step->before : step->nic);
     ret_inverse->before = step->before ? nic_new_copy(step->nic) : NULL;

@@ -15,8 +15,10 @@ enum step_op {
     STEP_ADDRESS_ADD,    /* interface, address */
     STEP_ADDRESS_DELETE,
     STEP_ADDRESS_RENEW,  /* interface, address: it is there; its lifetimes are set anew */
-    STEP_ROUTE_ADD,      /* interface, route */
+    STEP_ROUTE_ADD,      /* interface, route; one with a group names its interfaces itself */
     STEP_ROUTE_DELETE,
+    STEP_RULE_ADD,       /* rule; interface: whose file states it */
+    STEP_RULE_DELETE,    /* rule, with its priority */
     STEP_REPLAY,         /* message: one of the kernel's own, said anew */
     STEP_SYSCTL_SET,     /* interface, sysctl: from value_before to its value */
     STEP_LINK_WAIT,      /* interface: until its operstate is up, if it has carrier; or 0.2 s; it is no failure when it does not come up */
@@ -48,6 +50,7 @@ enum step_op {
 
 /* Requests to the kernel, kept as their bytes, said one after the other: addresses, routes, rules and neighbours that are moved or
  * taken back lose nothing that struct address and its kin don't know. The indices in it are resolved anew from names when it is sent. */
+enum { REPLAY_INDICES = ROUTE_HOPS };
 struct replay {
     struct replay *next;
     uint8_t *message; /* owned; struct nlmsghdr and what follows; its sequence number and indices are put in */
@@ -55,7 +58,7 @@ struct replay {
     struct {
         size_t offset; /* of a u32 index in the message */
         char name[INTERFACE_NAME_SIZE];
-    } indices[4];
+    } indices[REPLAY_INDICES];
     size_t index_count;
     int fine;          /* an errno that means: it is so already; 0 = none */
     bool gone_is_fine; /* no such link: what was to be deleted went with it */
@@ -78,7 +81,8 @@ struct step {
     bool wait; /* STEP_TAP_CLOSE: done means that the kernel is through with it, not that it was asked */
     uint32_t offloads; /* STEP_TAP_REMAKE: TUN_F_* that the guest has agreed to; 0 = none, which is always right, and slower */
     struct address address;
-    struct route route;
+    struct route route; /* owned is its group */
+    struct rule rule;   /* STEP_RULE_* */
     struct replay *replay; /* owned; STEP_REPLAY: what is said */
     struct replay *undo;   /* owned; what takes the step back: NULL = for a STEP_REPLAY nothing, for others their op's inverse */
     struct sysctl sysctl;         /* STEP_SYSCTL_SET */

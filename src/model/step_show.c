@@ -12,14 +12,6 @@ static bool has_address(const struct interface *link, const struct address *addr
     return false;
 }
 
-static bool has_route(const struct interface *link, const struct route *route)
-{
-    for (size_t i = 0; link && i < link->route_count; i++)
-        if (route_same(&link->routes[i], route))
-            return true;
-    return false;
-}
-
 bool step_shows(const struct step *step, const struct network *observed)
 {
     const struct interface *link = network_find(observed, step->interface);
@@ -37,9 +29,13 @@ bool step_shows(const struct step *step, const struct network *observed)
     case STEP_ADDRESS_DELETE:
         return !has_address(link, &step->address);
     case STEP_ROUTE_ADD:
-        return has_route(link, &step->route);
+        return network_has_route(observed, step->interface, &step->route);
     case STEP_ROUTE_DELETE:
-        return !has_route(link, &step->route);
+        return !network_has_route(observed, step->interface, &step->route);
+    case STEP_RULE_ADD:
+        return network_has_rule(observed, &step->rule);
+    case STEP_RULE_DELETE:
+        return !network_has_rule(observed, &step->rule);
     default:
         return true;
     }

@@ -76,6 +76,9 @@ static int prepare(struct netdev_request *request, const struct step *step, stru
     case STEP_ROUTE_ADD:
     case STEP_ROUTE_DELETE:
         return netdev_route_write(request, step, err);
+    case STEP_RULE_ADD:
+    case STEP_RULE_DELETE:
+        return netdev_rule_write(request, step, err);
     case STEP_REPLAY:
         return netdev_replay_write(request, step, err);
     case STEP_SYSCTL_SET:

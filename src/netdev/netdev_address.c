@@ -28,6 +28,32 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec;
 }
 
+/* The network's last address, as ifup and the kernel's tools take it; false when the network is too small for one. */
+static bool usual_broadcast(const struct address *address, uint8_t ret_bytes[4])
+{
+    uint32_t broadcast;
+
+    if (address->prefix >= 31)
+        return false;
+    memcpy(&broadcast, address->bytes, sizeof(broadcast));
+    broadcast |= htonl(UINT32_MAX >> address->prefix);
+    memcpy(ret_bytes, &broadcast, sizeof(broadcast));
+    return true;
+}
+
+static void read_broadcast(struct rtnl_addr *typed, struct address *address)
+{
+    struct nl_addr *broadcast = rtnl_addr_get_broadcast(typed);
+    uint8_t usual[4];
+
+    if (!broadcast || nl_addr_get_len(broadcast) != sizeof(address->broadcast))
+        return;
+    memcpy(address->broadcast, nl_addr_get_binary_addr(broadcast), sizeof(address->broadcast));
+    address->has_broadcast = !usual_broadcast(address, usual) || memcmp(usual, address->broadcast, sizeof(usual)) != 0;
+    if (!address->has_broadcast)
+        memset(address->broadcast, 0, sizeof(address->broadcast));
+}
+
 static void read_object(struct nl_object *object, void *context)
 {
     struct rtnl_addr *typed = (struct rtnl_addr *)object;
@@ -47,6 +73,10 @@ static void read_object(struct nl_object *object, void *context)
     address->preferred = rtnl_addr_get_preferred_lifetime(typed);
     if (address->valid != UINT32_MAX)
         address->expires = now() + address->valid;
+    if (address->family == AF_INET) {
+        text_copy(address->label, sizeof(address->label), rtnl_addr_get_label(typed) ? rtnl_addr_get_label(typed) : "");
+        read_broadcast(typed, address);
+    }
     reading->good = true;
 }
 
@@ -92,7 +122,7 @@ static void drop(struct netdev_cache *cache, struct interface *interface, const 
      * anybody's that prefer it as source (6.18 sends events for these). */
     if (address->family == AF_INET && !has_ipv4(interface))
         netdev_route_forget(cache, interface, AF_INET);
-    if (address->family == AF_INET && cache->preferred)
+    if (address->family == AF_INET && (cache->preferred || (cache->several && !has_ipv4(interface))))
         cache->doubtful = true;
     netdev_cache_tell(cache, NETDEV_CHANGED, interface->name);
 }
@@ -111,6 +141,8 @@ void netdev_address_read(struct netdev_cache *cache, struct nl_msg *msg)
     interface = netdev_cache_find(cache, reading.index);
     if (!interface)
         return;
+    if (text_equal(reading.address.label, interface->name))
+        memset(reading.address.label, 0, sizeof(reading.address.label));
     if (nlmsg_hdr(msg)->nlmsg_type == RTM_DELADDR)
         drop(cache, interface, &reading.address);
     else
@@ -134,14 +166,13 @@ static void put_bytes(struct nlmsghdr *message, const struct address *address)
 static void put_ipv4(struct nlmsghdr *message, const struct step *step)
 {
     const struct address *address = &step->address;
-    uint32_t broadcast;
+    uint8_t usual[4];
 
-    mnl_attr_put_strz(message, IFA_LABEL, step->interface);
-    if (address->prefix >= 31)
-        return;
-    memcpy(&broadcast, address->bytes, sizeof(broadcast));
-    broadcast |= htonl(UINT32_MAX >> address->prefix);
-    mnl_attr_put_u32(message, IFA_BROADCAST, broadcast);
+    mnl_attr_put_strz(message, IFA_LABEL, *address->label ? address->label : step->interface);
+    if (address->has_broadcast)
+        mnl_attr_put(message, IFA_BROADCAST, sizeof(address->broadcast), address->broadcast);
+    else if (usual_broadcast(address, usual))
+        mnl_attr_put(message, IFA_BROADCAST, sizeof(usual), usual);
 }
 
 static void put_life(struct nlmsghdr *message, const struct address *address)

@@ -257,6 +257,8 @@ static void rename_to(struct netdev_cache *cache, struct interface *interface, c
     list(cache, interface);
     name_others(cache, interface);
     doubt_vlans(cache, interface, &old);
+    if (cache->several) /* their hops name it */
+        cache->doubtful = true;
     netdev_cache_tell(cache, NETDEV_REMOVED, old.name);
     netdev_cache_tell(cache, NETDEV_ADDED, interface->name);
     name_in_others(cache, interface);
@@ -302,6 +304,8 @@ void netdev_cache_remove(struct netdev_cache *cache, int index)
     netdev_tc_remove(cache, index);
     if (!interface)
         return;
+    if (cache->several)
+        cache->doubtful = true;
     cache->count--;
     memmove(&cache->by_index[at], &cache->by_index[at + 1], (cache->count - at) * sizeof(*cache->by_index));
     if (is_listed(cache, interface)) {
@@ -331,7 +335,7 @@ static bool has_address(const struct interface *interface, const struct address 
         const struct address *other = &interface->addresses[i];
 
         if (address_same(address, other) && ((address->flags ^ other->flags) & ~(uint32_t)UNTOLD_FLAGS) == 0
-            && address->scope == other->scope
+            && address->scope == other->scope && text_equal(address->label, other->label)
             && (address->valid == UINT32_MAX) == (other->valid == UINT32_MAX)) /* the seconds that are left run on */
             return true;
     }
@@ -381,11 +385,36 @@ static int compare_routes(const struct interface *ours, const struct interface *
     return count;
 }
 
+static int compare_groups(const struct network *ours, const struct network *theirs, struct error *err)
+{
+    char text[ROUTE_TEXT_SIZE];
+    int count = 0;
+
+    for (size_t i = 0; i < ours->route_count; i++)
+        if (!network_has_route(theirs, "", &ours->routes[i]))
+            count += difference(err, "host", route_text(&ours->routes[i], text));
+    for (size_t i = 0; i < theirs->route_count; i++)
+        if (!network_has_route(ours, "", &theirs->routes[i]))
+            count += difference(err, "host", route_text(&theirs->routes[i], text));
+    return count;
+}
+
+static int compare_rules(const struct network *ours, const struct network *theirs, struct error *err)
+{
+    char text[RULE_TEXT_SIZE];
+
+    for (size_t i = 0; i < ours->rule_count && i < theirs->rule_count; i++)
+        if (!rule_same(&ours->rules[i], &theirs->rules[i]))
+            return difference(err, "host", rule_text(&theirs->rules[i], text));
+    return ours->rule_count == theirs->rule_count ? 0 : difference(err, "host", "another number of rules");
+}
+
 int netdev_cache_compare(const struct netdev_cache *a, const struct netdev_cache *b, struct error *err)
 {
     int count = 0;
 
     *err = (struct error){0};
+    count += compare_groups(&a->network, &b->network, err) + compare_rules(&a->network, &b->network, err);
     for (size_t i = 0; i < a->network.count; i++) {
         const struct interface *ours = a->network.items[i], *theirs = network_find(&b->network, ours->name);
 

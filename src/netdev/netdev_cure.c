@@ -73,6 +73,8 @@ const char *netdev_cure(const struct step *step, int code)
         return cure_link(step, code);
     case STEP_ROUTE_ADD:
         return cure_route(code);
+    case STEP_RULE_ADD:
+        return code == EOPNOTSUPP ? "the kernel lacks it: CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES" : NULL;
     case STEP_ADDRESS_ADD:
     case STEP_ADDRESS_RENEW:
         return code == EACCES ? "IPv6 is switched off there: net.ipv6.conf.NAME.disable_ipv6" : NULL;

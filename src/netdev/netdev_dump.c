@@ -1,5 +1,6 @@
-/* The kernel's state asked for: dumps of links, addresses, routes, VLANs and qdiscs, and one link alone. */
+/* The kernel's state asked for: dumps of links, addresses, routes, rules, VLANs and qdiscs, and one link alone. */
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -25,6 +26,9 @@ static int receive(struct nl_msg *msg, void *context)
         break;
     case RTM_NEWROUTE:
         netdev_route_read(cache, msg);
+        break;
+    case RTM_NEWRULE:
+        netdev_rule_read(cache, msg);
         break;
     case RTM_NEWQDISC:
     case RTM_NEWTCLASS:
@@ -150,10 +154,22 @@ static int read_traffic(struct nl_sock *socket, struct netdev_cache *cache, stru
     return code;
 }
 
+static int read_rules(struct nl_sock *socket, struct netdev_cache *cache, struct error *err)
+{
+    struct fib_rule_hdr any = {.family = AF_UNSPEC};
+    int code = ask(socket, cache, RTM_GETRULE, &any, sizeof(any), err);
+
+    if (code != -EOPNOTSUPP) /* a kernel without CONFIG_IP_MULTIPLE_TABLES */
+        return code;
+    if (err)
+        *err = (struct error){0};
+    return 0;
+}
+
 static int dump(struct nl_sock *socket, struct netdev_cache *cache, struct error *err)
 {
     struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
-    int codes[5];
+    int codes[6];
     bool torn = false;
 
     netdev_cache_clear(cache);
@@ -164,6 +180,7 @@ static int dump(struct nl_sock *socket, struct netdev_cache *cache, struct error
     codes[2] = ask(socket, cache, RTM_GETROUTE, &any, sizeof(any), err);
     codes[3] = read_vlans(socket, cache, err);
     codes[4] = read_traffic(socket, cache, err);
+    codes[5] = read_rules(socket, cache, err);
     for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
         if (codes[i] < 0 && codes[i] != -EAGAIN)
             return codes[i];

@@ -31,6 +31,10 @@ static int receive(struct nl_msg *msg, void *context)
     case RTM_DELROUTE:
         netdev_route_read(&netdev->cache, msg);
         break;
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+        netdev_rule_read(&netdev->cache, msg);
+        break;
     case RTM_NEWQDISC:
     case RTM_DELQDISC:
     case RTM_NEWTCLASS:
@@ -133,7 +137,7 @@ static void set_buffer(int fd)
 int netdev_events_open(struct netdev *netdev, struct error *err)
 {
     static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-                                 RTNLGRP_TC};
+                                 RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_TC};
     int code;
 
     netdev->events = nl_socket_alloc();

@@ -25,7 +25,7 @@ struct netdev_cache {
     bool unread_vlans;  /* some link may have VLANs that were not read yet */
     struct netdev_traffic *traffic; /* of the few links that somebody gave a qdisc */
     size_t traffic_count;
-    bool several;       /* there are IPv4 routes with several next hops: one whose link is down stays, unless it is the last */
+    bool several;       /* there are routes of no single link: what becomes of them when one comes, goes or is down no event says */
     bool doubtful;      /* something changed of which the kernel sends no events: only a dump tells */
 };
 
@@ -43,13 +43,14 @@ void netdev_cache_put_vlans(struct netdev_cache *cache, struct interface *interf
 bool netdev_cache_filters(const struct netdev_cache *cache, const struct interface *interface);
 int netdev_cache_compare(const struct netdev_cache *a, const struct netdev_cache *b, struct error *err);
 
-/* -- netdev_link.c, netdev_address.c, netdev_route.c: the kernel's messages, read into the cache -------------------------- */
+/* -- netdev_link.c, netdev_address.c, netdev_route.c, netdev_rule.c: the kernel's messages, read into the cache -------------------------- */
 
 void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg);
 void netdev_address_read(struct netdev_cache *cache, struct nl_msg *msg);
 void netdev_route_read(struct netdev_cache *cache, struct nl_msg *msg);
 /* IFLA_AF_SPEC of a bridge's own messages, which a dump of them gives too. */
 void netdev_vlan_read(struct netdev_cache *cache, struct interface *interface, const struct nlattr *spec);
+void netdev_rule_read(struct netdev_cache *cache, struct nl_msg *msg);
 /* The kernel drops the IPv4 routes of a link that goes down, or that loses its last IPv4 address, without a word. */
 void netdev_route_forget(struct netdev_cache *cache, struct interface *interface, int family);
 
@@ -128,8 +129,9 @@ struct netdev_message {
     /* Places that take the index of a link; it is looked up on the worker, right before sending. */
     struct {
         size_t offset;
+        uint32_t add; /* to the index: a metric that hangs on it */
         char name[INTERFACE_NAME_SIZE];
-    } indices[4];
+    } indices[REPLAY_INDICES];
     size_t index_count;
     char what[160];          /* "add as port of br9" */
 };
@@ -178,6 +180,7 @@ int netdev_change_delete(struct netdev_request *request, const struct step *step
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_address_write(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_route_write(struct netdev_request *request, const struct step *step, struct error *err);
+int netdev_rule_write(struct netdev_request *request, const struct step *step, struct error *err);
 /* Is the route that could not be added because there is one already the one that was wanted? */
 bool netdev_route_is_there(const struct network *observed, const struct step *step, struct error *err);
 

@@ -47,13 +47,15 @@ static int look_up(const struct netdev *netdev, struct netdev_message *message, 
 {
     for (size_t i = 0; i < message->index_count; i++) {
         struct ifreq request = {0};
+        uint32_t value;
 
         text_copy(request.ifr_name, sizeof(request.ifr_name), message->indices[i].name);
         if (ioctl(mnl_socket_get_fd(netdev->writer), SIOCGIFINDEX, &request) < 0) {
             *ret_missing = message->indices[i].name;
             return -errno;
         }
-        memcpy((char *)message->header + message->indices[i].offset, &request.ifr_ifindex, sizeof(request.ifr_ifindex));
+        value = (uint32_t)request.ifr_ifindex + message->indices[i].add;
+        memcpy((char *)message->header + message->indices[i].offset, &value, sizeof(value));
     }
     return 0;
 }

@@ -352,6 +352,8 @@ static void routes_with_a_source(void **state)
     netns_must(fixture, &one);
     netns_must(fixture, &two);
     foreign_route(&route, netns_find(fixture, "br1")->index, "10.0.5.1", NLM_F_EXCL);
+    route.route.has_source = true;
+    memcpy(route.route.source, two.address.bytes, sizeof(route.route.source));
     WAIT_UNTIL(fixture, find_route(netns_find(fixture, "br1"), &route.route));
     two.op = STEP_ADDRESS_DELETE;
     netns_must(fixture, &two);
@@ -382,7 +384,7 @@ static void put_hop(struct nlmsghdr *message, int index)
     message->nlmsg_len += sizeof(*hop);
 }
 
-/* A route with several next hops stands at each link, and what happens to it when one of them goes down is not told. */
+/* A route with several next hops is no single link's, and what happens to it when one of them goes down is not told. */
 static void several_hops(void **state)
 {
     struct fixture *fixture = *state;
@@ -406,13 +408,15 @@ static void several_hops(void **state)
     put_hop(message, netns_find(fixture, "br1")->index);
     mnl_attr_nest_end(message, hops);
     assert_int_equal(foreign_send(message), 0);
-    WAIT_UNTIL(fixture, find_route(netns_find(fixture, "br1"), &route.route));
-    assert_non_null(find_route(netns_find(fixture, "br0"), &route.route));
+    WAIT_UNTIL(fixture, netdev_observed(fixture->netdev)->route_count);
+    assert_int_equal(netdev_observed(fixture->netdev)->routes->group->hop_count, 2);
+    assert_string_equal(netdev_observed(fixture->netdev)->routes->group->hops[1].interface, "br1");
+    assert_null(find_route(netns_find(fixture, "br0"), &route.route));
     netns_must(fixture, &set_down);
     netns_same_as_kernel(fixture);
     netns_must(fixture, &set_up);
     netns_same_as_kernel(fixture);
-    assert_non_null(find_route(netns_find(fixture, "br1"), &route.route));
+    assert_int_equal(netdev_observed(fixture->netdev)->route_count, 1);
 }
 
 /* -- what is said when it fails ---------------------------------------------------------------------------------------------- */
