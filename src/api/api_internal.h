@@ -148,6 +148,7 @@ json_t *api_answer_problems(const struct problems *problems); /* [{file,line,col
 
 /* api_view.c: what is shown of the reconciler's state. */
 json_t *api_view_interface(struct api *api, const struct interface *interface, bool observed);
+json_t *api_view_interface_in_full(struct api *api, const char *name); /* NULL when nobody knows it */
 json_t *api_view_interfaces(struct api *api, bool all);
 json_t *api_view_topology(struct api *api);
 json_t *api_view_vm_line(const struct reconcile_vm *vm); /* name, state, pid, autostart, reason */
@@ -169,6 +170,7 @@ bool api_scope_of_query(struct api_request *request, struct reconcile_scope *ret
 void api_network_status(struct api_request *request);
 void api_network_interfaces(struct api_request *request);
 void api_network_interface(struct api_request *request);
+void api_network_change(struct api_request *request);
 void api_network_plan(struct api_request *request);
 void api_network_apply(struct api_request *request);
 void api_network_topology(struct api_request *request);

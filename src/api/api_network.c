@@ -17,17 +17,6 @@ static json_t *daemon_status(struct api *api)
     return json;
 }
 
-/* The interface of that name as it is, or as it is wanted; NULL when nobody knows it. */
-static json_t *find_interface(struct api *api, const char *name)
-{
-    const struct interface *interface = network_find(reconcile_network_observed(api->reconciler), name);
-
-    if (interface)
-        return api_view_interface(api, interface, true);
-    interface = network_find(reconcile_network_wanted(api->reconciler), name);
-    return interface ? api_view_interface(api, interface, false) : NULL;
-}
-
 static void answer_unknown(struct api_request *request, const char *what, const char *name)
 {
     struct error err;
@@ -38,7 +27,7 @@ static void answer_unknown(struct api_request *request, const char *what, const 
 
 static void status_of(struct api_request *request, const char *name)
 {
-    json_t *interface = find_interface(request->api, name);
+    json_t *interface = api_view_interface_in_full(request->api, name);
     json_t *json = daemon_status(request->api);
     struct reconcile_vm vm;
     bool is_vm = reconcile_vm_find(request->api->reconciler, name, &vm);
@@ -75,7 +64,7 @@ void api_network_interfaces(struct api_request *request)
 
 void api_network_interface(struct api_request *request)
 {
-    json_t *json = find_interface(request->api, request->arguments[0]);
+    json_t *json = api_view_interface_in_full(request->api, request->arguments[0]);
 
     if (json)
         api_answer_json(request, MHD_HTTP_OK, json);
@@ -107,6 +96,15 @@ void api_network_plan(struct api_request *request)
     problems_clear(&problems);
 }
 
+static json_t *change_members(const struct api_request *request, const struct plan *plan, const struct problems *problems)
+{
+    json_t *json = plan_members(plan, problems);
+
+    if (request->name) /* of one interface */
+        json_object_set_new(json, "interface", *request->name ? json_string(request->name) : json_null());
+    return json;
+}
+
 /* Problems with errors are no success even when the rest could be applied; what was done is said either way. */
 static void apply_ended(void *context, int result, const struct error *err, const struct plan *plan,
                         const struct problems *problems)
@@ -118,7 +116,7 @@ static void apply_ended(void *context, int result, const struct error *err, cons
     if (!api_request_ended(request))
         return;
     if (result == 0 && errors == 0) {
-        api_answer_json(request, MHD_HTTP_OK, plan_members(plan, problems));
+        api_answer_json(request, MHD_HTTP_OK, change_members(request, plan, problems));
         return;
     }
     if (result == 0)
@@ -126,7 +124,15 @@ static void apply_ended(void *context, int result, const struct error *err, cons
     else
         text_copy(detail, sizeof(detail), err && *err->text ? err->text : strerror(-result));
     api_answer_problem(request, result == 0 ? MHD_HTTP_UNPROCESSABLE_CONTENT : api_answer_status(result), detail, problems,
-                       plan_members(plan, problems));
+                       change_members(request, plan, problems));
+}
+
+void api_network_change(struct api_request *request)
+{
+    request->name = memory_new(INTERFACE_NAME_SIZE);
+    api_request_run(request);
+    reconcile_interface_change(request->api->reconciler, request->arguments[0], request->route->action, request->name, apply_ended,
+                               request);
 }
 
 void api_network_apply(struct api_request *request)

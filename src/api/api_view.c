@@ -98,6 +98,31 @@ json_t *api_view_interface(struct api *api, const struct interface *interface, b
     return json;
 }
 
+/* Who else holds it, what was done by hand, and what its file states. */
+static void add_background(struct api *api, json_t *json, const struct interface *observed, const struct interface *wanted)
+{
+    struct manager_claim claim;
+    bool held = observed && reconcile_interface_claim(api->reconciler, observed, &claim);
+
+    set_string(json, "file", wanted ? wanted->file : NULL);
+    set_string(json, "by_hand", reconcile_interface_hand(api->reconciler, document_string(json, "name", "")));
+    json_object_set_new(json, "held_by", held ? json_pack("{s:s, s:s}", "name", claim.name, "cure", claim.cure) : json_null());
+    json_object_set_new(json, "stated", wanted ? interface_stated_to_json(wanted) : json_null());
+}
+
+json_t *api_view_interface_in_full(struct api *api, const char *name)
+{
+    const struct interface *observed = network_find(reconcile_network_observed(api->reconciler), name);
+    const struct interface *wanted = network_find(reconcile_network_wanted(api->reconciler), name);
+    json_t *json;
+
+    if (!observed && !wanted)
+        return NULL;
+    json = api_view_interface(api, observed ? observed : wanted, observed);
+    add_background(api, json, observed, wanted);
+    return json;
+}
+
 static void add_missing(struct api *api, json_t *list, const struct plugs *plugs)
 {
     const struct network *wanted = reconcile_network_wanted(api->reconciler);

@@ -142,6 +142,11 @@ int host_plan(struct command *command);
 int host_apply(struct command *command);
 int host_status(struct command *command);
 int host_list(struct command *command);
+void host_print_steps(const json_t *document); /* a line for each of its "steps" */
+int iface_change(struct command *command);
+int iface_dump(struct command *command);
+int iface_name(struct command *command);
+int iface_mac(struct command *command);
 int topology_run(struct command *command);
 int events_run(struct command *command);
 int machine_define(struct command *command);

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "cli_internal.h"
 
-static void print_steps(const json_t *document)
+void host_print_steps(const json_t *document)
 {
     json_t *step;
     size_t i;
@@ -35,7 +35,7 @@ int host_plan(struct command *command)
         output_json(plan);
     } else {
         output_problems(command, json_object_get(plan, "problems"));
-        print_steps(plan);
+        host_print_steps(plan);
         if (changes == 0)
             printf("Nothing to do: everything is as the files want it\n");
     }
@@ -69,7 +69,7 @@ int host_apply(struct command *command)
     if (status >= 300 && status != 422)
         return call_failed(command, json);
     if (!command->json)
-        print_steps(json); /* also when something was left out: the rest is done */
+        host_print_steps(json); /* also when something was left out: the rest is done */
     if (status >= 300)
         return call_failed(command, json);
     if (command->json)

@@ -17,10 +17,18 @@
 #define DOMAIN WORD("domain", "name of the VM", .kind = VALUE_VM)
 
 #define SETTING(name_, key_, help_, ...) {.name = name_, .kind = VALUE_SETTING, .key = key_, .help = help_, ##__VA_ARGS__}
+#define IFACE WORD("interface", "its name, its file's NAME=, or its MAC", .kind = VALUE_INTERFACE)
 #define CARD WORD("interface", "the NIC, by its TAP's name or its MAC", .kind = VALUE_INTERFACE)
 #define SCOPE                                                                                                                    \
     FLAG("live", "in the running VM"), FLAG("config", "in the VM's file"),                                                       \
         FLAG("current", "in the running VM, or else in its file"), FLAG("persistent", "in its file, and in the VM if it runs")
+
+#define IFUP_DETAILS                                                                                                             \
+    "Its file is read anew, and it alone: also with ONBOOT=no, and with its bridge or bond where that is down. All or nothing, as "    \
+    "apply. What was brought up is kept up until the next apply, ifdown or boot."
+#define IFDOWN_DETAILS                                                                                                           \
+    "Takes its addresses and routes off, takes it out of its bridge, sets it down; a virtual interface that trestle made is "         \
+    "deleted, but a bridge that has ports stays, down. That holds until the next ifup, apply or boot."
 
 static const char completions[] = "bash|zsh|fish|verbs|vms|bridges|interfaces|objects";
 
@@ -46,6 +54,32 @@ const struct verb verb_table[] = {
     {.name = "iface-list", .group = HOST, .run = host_list,
      .help = "list the host's interfaces",
      .options = {FLAG("all", "those that are down or missing, too"), FLAG("inactive", "only those that are down or missing")}},
+    {.name = "iface-dump", .group = HOST, .run = iface_dump,
+     .help = "show all that is known of an interface",
+     .details = "As it is and as its file wants it, side by side; who else holds it; what was done to it by hand.",
+     .arguments = {IFACE}},
+    {.name = "iface-start", .group = HOST, .run = iface_change,
+     .help = "bring an interface up that a file states",
+     .details = IFUP_DETAILS,
+     .arguments = {IFACE}},
+    {.name = "ifup", .group = HOST, .run = iface_change,
+     .help = "the same as iface-start",
+     .details = IFUP_DETAILS,
+     .arguments = {IFACE}},
+    {.name = "iface-destroy", .group = HOST, .run = iface_change,
+     .help = "take an interface down that a file states",
+     .details = IFDOWN_DETAILS,
+     .arguments = {IFACE}},
+    {.name = "ifdown", .group = HOST, .run = iface_change,
+     .help = "the same as iface-destroy",
+     .details = IFDOWN_DETAILS,
+     .arguments = {IFACE}},
+    {.name = "iface-name", .group = HOST, .run = iface_name,
+     .help = "print the name of the interface with a MAC address",
+     .arguments = {WORD("interface", "MAC address", .kind = VALUE_TEXT)}},
+    {.name = "iface-mac", .group = HOST, .run = iface_mac,
+     .help = "print an interface's MAC address",
+     .arguments = {WORD("interface", "its name", .kind = VALUE_INTERFACE)}},
     {.name = "topology", .group = HOST, .run = topology_run,
      .help = "show which interface is whose port, and which port is whose NIC"},
     {.name = "events", .group = HOST, .run = events_run,

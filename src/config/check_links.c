@@ -54,9 +54,13 @@ static void refuse_bridge_as_port(const struct check *check, struct ifcfg *file)
 static void add_implicit(const struct check *check, struct ifcfg *file, struct network *implicit)
 {
     const char *name = file->interface->master;
-    if (network_find(implicit, name))
+    struct interface *bridge = network_find(implicit, name);
+    if (bridge) {
+        bridge->onboot |= file->interface->onboot;
         return;
-    struct interface *bridge = interface_new(name);
+    }
+    bridge = interface_new(name);
+    bridge->onboot = file->interface->onboot; /* ifup of the first port makes it */
     bridge->kind = INTERFACE_BRIDGE;
     bridge->up = true;
     bridge->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP);

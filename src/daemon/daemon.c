@@ -292,7 +292,7 @@ static void make_reconciler(struct daemon *daemon)
     };
     struct reconcile_files provider;
 
-    daemon->files = files_new(daemon->options.state_directory, &daemon->settings);
+    daemon->files = files_new(daemon->options.state_directory, daemon->options.run_directory, &daemon->settings);
     files_provide(daemon->files, &provider);
     daemon->reconciler = reconcile_new(daemon->loop, &providers, &provider, daemon->settings.repair, on_event, daemon);
 }

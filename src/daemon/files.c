@@ -30,18 +30,19 @@ struct copy {
 };
 
 struct files {
-    const char *state_directory;
+    const char *state_directory, *run_directory;
     const struct settings *settings;
     struct config_files read; /* what was read last: what begin_applied copies */
     struct copy copy;
     struct worker *writer; /* of the copy, while there is one under way; else NULL */
 };
 
-struct files *files_new(const char *state_directory, const struct settings *settings)
+struct files *files_new(const char *state_directory, const char *run_directory, const struct settings *settings)
 {
     struct files *files = NEW(struct files);
 
     files->state_directory = state_directory;
+    files->run_directory = run_directory;
     files->settings = settings;
     files->copy.fresh = memory_format("%s/applied.new", state_directory);
     files->copy.applied = memory_format("%s/applied", state_directory);
@@ -110,6 +111,84 @@ static bool is_wrong(const struct config_file *file, const struct problems *prob
         if (!problems->items[i].warning && text_equal(problems->items[i].file, file->path))
             return true;
     return false;
+}
+
+/* Is it the ifcfg file `file`, or of its interface: "ifcfg-eth0" has ifcfg-eth0:1, ifcfg-eth0-range0, route-eth0 and their like? */
+static bool belongs_to(const char *name, const char *file)
+{
+    const char *interface = strchr(file, '-') + 1, *of = strchr(name, '-') + 1;
+
+    if (!text_starts(name, "ifcfg-"))
+        return text_equal(of, interface);
+    return text_starts(of, interface) && (!of[strlen(interface)] || of[strlen(interface)] == ':' || strstr(of, "-range"));
+}
+
+static int compare_files(const void *a, const void *b)
+{
+    return strverscmp(((const struct config_file *)a)->name, ((const struct config_file *)b)->name);
+}
+
+/* Of each interface but that of `file` the applied copy; of that one the files as they are now. Messages name the files as they are
+ * called where they are edited. */
+static void read_mixed(const struct config_files *now, const struct config_files *applied, const char *file, struct config_files *ret_mixed)
+{
+    for (size_t i = 0; i < now->count; i++)
+        if (file && now->items[i].text && belongs_to(now->items[i].name, file))
+            config_files_add(ret_mixed, now->items[i].path, now->items[i].text);
+    for (size_t i = 0; i < applied->count; i++) {
+        const struct config_file *item = &applied->items[i], *same = find_file(now, item->name);
+
+        if (item->text && !(file && belongs_to(item->name, file)))
+            config_files_add(ret_mixed, same && text_equal(same->text, item->text) ? same->path : item->path, item->text);
+    }
+    if (ret_mixed->count) /* what is stated twice, the last file of a directory decides */
+        qsort(ret_mixed->items, ret_mixed->count, sizeof(*ret_mixed->items), compare_files);
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Errors stop what is to be done, wherever they are; warnings about other interfaces are no news. */
+static void take_problems_of(const char *file, const struct problems *found, struct problems *problems)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        const struct problem *problem = &found->items[i];
+
+        if (!problem->warning || (file && problem->file && belongs_to(last_part(problem->file), file)))
+            problems_add(problems, problem->warning, problem->file, problem->line, problem->column, "%s", problem->text);
+    }
+}
+
+static void files_read_interface(void *context, const char *word, const uint8_t mac[6], char **ret_file, struct network *ret_network,
+                                 struct problems *problems)
+{
+    struct files *files = context;
+    struct config_files now = {0}, applied = {0}, mixed = {0};
+    struct problems found = {0};
+    const struct config_file *meant;
+
+    for (size_t i = 0; i < files->settings->network_directory_count; i++)
+        config_files_read(files->settings->network_directories[i], &now, &found);
+    problems_clear(&found);
+    read_applied(files->copy.applied, &applied);
+    meant = config_find(&now, word, mac);
+    if (!meant)
+        meant = config_find(&applied, word, mac);
+    *ret_file = meant ? memory_string(meant->name) : NULL;
+    if (ret_network) {
+        read_mixed(&now, &applied, *ret_file, &mixed);
+        config_network(&mixed, false, ret_network, &found);
+        take_problems_of(*ret_file, &found, problems);
+        problems_clear(&found);
+        config_files_clear(&files->read);
+        files->read = mixed;
+    }
+    config_files_clear(&now);
+    config_files_clear(&applied);
 }
 
 /* Puts the applied copy in the place of each file that is wrong, so that one bad file never leaves a host without network. */
@@ -311,6 +390,25 @@ static int files_commit_applied(void *context, struct error *err)
     return result;
 }
 
+/* -- what was done by hand -------------------------------------------------------------------------------------------------------------- */
+
+static char *files_read_hands(void *context)
+{
+    const struct files *files = context;
+    CLEANUP(freep) char *path = memory_format("%s/by-hand", files->run_directory);
+    char *text = NULL;
+
+    return file_read(AT_FDCWD, path, FILE_LIMIT, &text, NULL, NULL) < 0 ? NULL : text;
+}
+
+static int files_write_hands(void *context, const char *text, struct error *err)
+{
+    const struct files *files = context;
+    CLEANUP(freep) char *path = memory_format("%s/by-hand", files->run_directory);
+
+    return *text ? file_write(path, text, strlen(text), 0600, false, err) : file_remove(path, err);
+}
+
 /* -- VM files ----------------------------------------------------------------------------------------------------------------------- */
 
 /* The VM files' errors do not stop the network: they are told, and the VM is left out. */
@@ -376,6 +474,9 @@ void files_provide(struct files *files, struct reconcile_files *ret_provider)
         .begin_applied = files_begin_applied,
         .commit_applied = files_commit_applied,
         .drop_applied = files_drop_applied,
+        .read_interface = files_read_interface,
+        .read_hands = files_read_hands,
+        .write_hands = files_write_hands,
         .read_vms = files_read_vms,
         .write_vm = files_write_vm,
         .remove_vm = files_remove_vm,

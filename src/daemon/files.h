@@ -7,7 +7,7 @@
 struct files;
 
 /* Settings and directories are borrowed for good. */
-struct files *files_new(const char *state_directory, const struct settings *settings);
+struct files *files_new(const char *state_directory, const char *run_directory, const struct settings *settings);
 void files_free(struct files *files);
 
 void files_provide(struct files *files, struct reconcile_files *ret_provider);

@@ -86,6 +86,22 @@ json_t *interface_to_json(const struct interface *interface)
     return json;
 }
 
+json_t *interface_stated_to_json(const struct interface *interface)
+{
+    json_t *json = option_to_json(OPTION_INTERFACE, interface, true);
+    if (interface_has(interface, FIELD_KIND))
+        set_text(json, "kind", interface_kind_names[interface->kind]);
+    if (interface_has(interface, FIELD_UP))
+        set_text(json, "state", interface->up ? "up" : "down");
+    if (interface_has(interface, FIELD_ADDRESSES))
+        json_object_set_new(json, "addresses", addresses_to_json(interface));
+    if (interface_has(interface, FIELD_ROUTES))
+        json_object_set_new(json, "routes", routes_to_json(interface));
+    add_port(json, interface);
+    json_object_set_new(json, "onboot", json_boolean(interface->onboot));
+    return json;
+}
+
 /* What all objects of option rows share */
 
 /* The members that somebody stated, by name. */

@@ -6,6 +6,7 @@
 #include "model/vm.h"
 
 json_t *interface_to_json(const struct interface *interface); /* name, kind, state, mac, mtu, master, addresses, owner, … */
+json_t *interface_stated_to_json(const struct interface *interface); /* what is stated of a wanted one, and nothing else */
 
 /* domiflist's members: nic, interface, type, source, model, mac, vhost (is it used), vhost_reason, queues, link, state, live,
  * config, and the option rows'. Interface, source and MAC are null when there is none. */

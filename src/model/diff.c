@@ -369,6 +369,13 @@ static void check_lacking(const struct diff *diff, const struct interface *wante
     }
 }
 
+static const char *observed_master(const struct diff *diff, const char *name)
+{
+    const struct interface *observed = network_find(diff->observed, name);
+
+    return observed ? observed->master : NULL;
+}
+
 static void check_master(struct diff *diff, size_t index)
 {
     const struct interface *wanted = diff->wanted->items[index];
@@ -379,6 +386,8 @@ static void check_master(struct diff *diff, size_t index)
         return;
     master_index = diff_index(diff->wanted, wanted->master);
     master = network_find(diff->observed, wanted->master);
+    if (master && text_equal(master->name, observed_master(diff, wanted->name)))
+        return; /* it is there: what is left undone on the master changes nothing for it */
     if ((master_index != SIZE_MAX && diff->skipped[master_index]) || (master_index == SIZE_MAX && !master && wanted->kind == INTERFACE_TAP))
         diff_skip(diff, index, true, "%s: waits for %s", wanted->name, wanted->master);
     else if (master_index == SIZE_MAX && !master)

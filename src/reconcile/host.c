@@ -46,6 +46,7 @@ static void add_taps(struct reconciler *reconciler, const struct machine *machin
 void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted)
 {
     network_copy(&reconciler->wanted, ret_wanted);
+    hand_overlay(&reconciler->hands, ret_wanted);
     if (repairing)
         leave_down(ret_wanted, host_observed(reconciler));
     for (size_t i = 0; i < reconciler->machine_count; i++)
@@ -215,10 +216,12 @@ static int verify(struct reconciler *reconciler, struct problems *known, struct 
 {
     struct plan plan = {0};
     struct problems problems = {0};
-    struct network none = {0};
+    struct network wanted = {0}, none = {0};
     int result = 0;
 
-    network_diff(&reconciler->wanted, &none, host_observed(reconciler), true, &plan, &problems);
+    network_copy(&reconciler->wanted, &wanted);
+    hand_overlay(&reconciler->hands, &wanted);
+    network_diff(&wanted, &none, host_observed(reconciler), true, &plan, &problems);
     if (plan.count)
         result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s",
                            plan.steps[0].object, plan.steps[0].text, plan.count > 1 ? ", and more: see 'trestle plan'" : "");
@@ -230,6 +233,7 @@ static int verify(struct reconciler *reconciler, struct problems *known, struct 
     }
     plan_clear(&plan);
     problems_clear(&problems);
+    network_clear(&wanted);
     return result;
 }
 
@@ -244,6 +248,7 @@ static void apply_ended(void *context, int result, const struct error *err, cons
         reconciler->wanted = request->wanted;
         request->wanted = (struct network){0};
         reconciler->repair = request->repair;
+        hand_accept(reconciler, &request->hands);
         result = reconciler->files.commit_applied(reconciler->files.context, &failure);
         if (result == 0)
             result = verify(reconciler, &request->problems, &failure);
@@ -321,6 +326,7 @@ static void start_begin(struct reconciler *reconciler, struct request *request)
     struct plan plan = {.name = memory_string("start")};
     struct network wanted = {0}, previous = {0};
 
+    hand_load(reconciler);
     reconciler->files.read_start(reconciler->files.context, &reconciler->wanted, &request->problems);
     reason_remember_files(reconciler, &request->problems);
     claim_warn(reconciler, &reconciler->wanted, &request->problems);

@@ -23,6 +23,8 @@ static void request_free(struct request *request)
     nic_free(request->config_before);
     vm_free(request->provisional);
     network_clear(&request->wanted);
+    free(request->word);
+    hand_clear(&request->hands);
     problems_clear(&request->problems);
     free(request);
 }

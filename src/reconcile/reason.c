@@ -118,12 +118,31 @@ static bool is_out_of_its_master(const struct interface *wanted, const struct in
     return wanted->master[0] && !text_equal(wanted->master, observed->master);
 }
 
+/* True when there is nothing more to say. */
+static bool add_hand(const struct reconciler *reconciler, const struct interface *wanted, const struct interface *observed,
+                     struct text *line)
+{
+    const struct hand *hand = hand_find(&reconciler->hands, wanted->name);
+
+    if (!hand)
+        return false;
+    if (hand->up) {
+        text_add(line, "brought up by hand (ifup, ONBOOT=no); ");
+        return false;
+    }
+    text_format(line, "taken down by hand (ifdown)%s: 'trestle ifup %s' or 'trestle apply' brings it up",
+                observed && observed->up ? ", and up again" : "", wanted->name);
+    return true;
+}
+
 /* -- the line --------------------------------------------------------------------------------------------------------------------- */
 
 static void add_missing(const struct reconciler *reconciler, const struct interface *wanted, struct text *line)
 {
     CLEANUP(freep) char *trouble = trouble_of(reconciler, wanted->name);
 
+    if (add_hand(reconciler, wanted, NULL, line))
+        return;
     if (!wanted->onboot)
         text_format(line, "ONBOOT=no: 'trestle ifup %s' brings it up", wanted->name);
     else if (!add_fight(reconciler, wanted->name, line))
@@ -135,7 +154,9 @@ static void add_wanted(const struct reconciler *reconciler, const struct interfa
 {
     bool foreign_kind = interface_has(wanted, FIELD_KIND) && observed->owner != OWNER_TRESTLE && !observed->half_made;
 
-    if (!wanted->onboot)
+    if (add_hand(reconciler, wanted, observed, line))
+        return;
+    if (!wanted->onboot && !hand_find(&reconciler->hands, wanted->name))
         text_format(line, "%s (ONBOOT=no)", reason_link_state(observed));
     else if (add_fight(reconciler, wanted->name, line))
         return;

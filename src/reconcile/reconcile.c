@@ -36,6 +36,7 @@ void reconcile_free(struct reconciler *reconciler)
     network_clear(&reconciler->wanted);
     text_clear(&reconciler->troubles);
     problems_clear(&reconciler->file_errors);
+    hand_clear(&reconciler->hands);
     free(reconciler->repairs);
     free(reconciler);
 }
@@ -95,6 +96,7 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
         if (!with_taps.items[i]->file && !network_find(&files, with_taps.items[i]->name))
             network_insert(&files, interface_copy(with_taps.items[i]));
     network_diff(&files, &reconciler->wanted, host_observed(reconciler), true, ret_plan, problems);
+    hand_warn(reconciler, &files, problems);
     claim_warn(reconciler, &files, problems);
     plan_machines(reconciler, ret_plan);
     network_clear(&files);
@@ -104,6 +106,11 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
 bool reconcile_repairs(const struct reconciler *reconciler)
 {
     return reconciler->repair;
+}
+
+bool reconcile_interface_claim(const struct reconciler *reconciler, const struct interface *observed, struct manager_claim *ret_claim)
+{
+    return claim_of(reconciler, observed, ret_claim);
 }
 
 const char *reconcile_busy(const struct reconciler *reconciler)

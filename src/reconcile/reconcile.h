@@ -41,6 +41,13 @@ struct reconcile_files {
     void (*begin_applied)(void *context);
     int (*commit_applied)(void *context, struct error *err); /* it is the applied copy from now on; waits for what isn't written yet */
     void (*drop_applied)(void *context);                     /* it was not applied */
+    /* The applied copy, with the files of the interface that `word` means (config_find) as they are now. *ret_file: the name of its
+     * ifcfg file, the caller's; NULL = no file states it. ret_network and problems may be NULL: then only the name is looked for. */
+    void (*read_interface)(void *context, const char *word, const uint8_t mac[6], char **ret_file, struct network *ret_network,
+                           struct problems *problems);
+    /* What ifup and ifdown did, in RUN_DIR; NULL = they can't be kept. The text is the caller's; NULL when there is none. */
+    char *(*read_hands)(void *context);
+    int (*write_hands)(void *context, const char *text, struct error *err);
     /* The VM files; the caller frees each and the array. */
     size_t (*read_vms)(void *context, struct vm ***ret_vms, struct problems *problems);
     int (*write_vm)(void *context, const char *name, const char *text, struct error *err);
@@ -84,6 +91,14 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
 void reconcile_apply(struct reconciler *reconciler, bool repair, reconcile_done done, void *context);
 /* Why an interface is as it is: "up", "waits for br0", "foreign", … into text. */
 void reconcile_interface_reason(struct reconciler *reconciler, const struct interface *interface, char *text, size_t size);
+/* Does another program hold this interface? */
+bool reconcile_interface_claim(const struct reconciler *reconciler, const struct interface *observed, struct manager_claim *ret_claim);
+/* What ifup or ifdown made of it, which holds until the next apply or boot: "up", "down"; NULL = nothing. */
+const char *reconcile_interface_hand(const struct reconciler *reconciler, const char *name);
+/* ifup (up) and ifdown. word: a file's name, NAME=, DEVICE=, … as the classic scripts take it. *ret_name (INTERFACE_NAME_SIZE) gets the
+ * interface's name before done is called, where one was found. -ENOENT: no file states such a thing. */
+void reconcile_interface_change(struct reconciler *reconciler, const char *word, bool up, char *ret_name, reconcile_done done,
+                                void *context);
 bool reconcile_repairs(const struct reconciler *reconciler);
 /* The name of the running host-network plan, or NULL. */
 const char *reconcile_busy(const struct reconciler *reconciler);

@@ -17,6 +17,29 @@ typedef void (*run_done)(void *context, int result, const struct error *err, con
  * and is the result. Else steps that depend on a failed one are left out, and the first failure is the result. */
 void run_plan(struct reconciler *reconciler, struct plan *plan, run_done done, void *context);
 
+/* -- hand.c: what people did with ifup and ifdown -------------------------------------------------------------------------------------- */
+
+struct hand_list {
+    struct hand {
+        char name[INTERFACE_NAME_SIZE];
+        bool up; /* else down */
+    } *items;
+    size_t count;
+};
+
+const struct hand *hand_find(const struct hand_list *list, const char *name);
+void hand_set(struct hand_list *list, const char *name, bool up);
+void hand_drop(struct hand_list *list, const char *name);
+void hand_copy(const struct hand_list *list, struct hand_list *ret_copy);
+void hand_clear(struct hand_list *list);
+/* WANTED of the files becomes WANTED: what was taken down is left alone, what was brought up is kept, both whatever its ONBOOT. */
+void hand_overlay(const struct hand_list *list, struct network *network);
+void hand_load(struct reconciler *reconciler); /* from RUN_DIR */
+/* Takes the list: it counts from now on, also for the next daemon. */
+void hand_accept(struct reconciler *reconciler, struct hand_list *list);
+/* Warns of what apply would do to it. */
+void hand_warn(const struct reconciler *reconciler, const struct network *files, struct problems *problems);
+
 /* -- requests: what waits for its turn --------------------------------------------------------------------------------------------- */
 
 struct request {
@@ -41,6 +64,10 @@ struct request {
     bool autostart; /* start */
     struct network wanted;
     struct problems problems;
+    char *word; /* ifup, ifdown: which interface */
+    bool up;
+    bool sets_hands; /* once it is through, `hands` counts */
+    struct hand_list hands;
 };
 
 struct queue {
@@ -90,6 +117,7 @@ struct reconciler {
     unsigned long long last_event;
 
     struct network wanted; /* the host's network, by files */
+    struct hand_list hands; /* and what people did to it */
     bool repair;
     bool adopted;          /* start-up is through: repair may act */
     struct queue queue;

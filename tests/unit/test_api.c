@@ -137,6 +137,25 @@ static void test_interfaces(void **state)
     assert_string_equal(document_string(br0, "reason", ""), "br0, says the test");
     assert_true(document_boolean(br0, "wanted", false));
     assert_int_equal(ask("GET", "/v1/interfaces/none", "", NULL), 404);
+    assert_true(json_is_null(json_object_get(br0, "held_by")));
+    assert_true(json_is_object(json_object_get(br0, "stated")));
+}
+
+static void test_an_interface_is_brought_up_and_taken_down(void **state)
+{
+    json_t *answer = NULL;
+
+    (void)state;
+    fake.at_once = true;
+    assert_int_equal(ask("POST", "/v1/interfaces/System%20eth0/start", "", &answer), 200);
+    assert_string_equal(fake.called, "ifup System eth0");
+    assert_string_equal(document_string(answer, "interface", ""), "eth0");
+    assert_true(json_is_array(json_object_get(answer, "steps")));
+    document_free(answer);
+    assert_int_equal(ask("POST", "/v1/interfaces/eth0/destroy", "", NULL), 200);
+    assert_string_equal(fake.called, "ifdown eth0");
+    fake.result = -ENOENT;
+    assert_int_equal(ask("POST", "/v1/interfaces/eth9/destroy", "", NULL), 404);
 }
 
 static void test_topology(void **state)
@@ -447,6 +466,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_routes_and_openapi_agree),
+        cmocka_unit_test_setup_teardown(test_an_interface_is_brought_up_and_taken_down, set_up, tear_down),
         cmocka_unit_test(test_matching),
         cmocka_unit_test_setup_teardown(test_status, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interfaces, set_up, tear_down),

@@ -71,6 +71,21 @@ void reconcile_interface_reason(struct reconciler *reconciler, const struct inte
     snprintf(text, size, "%s, says the test", interface->name);
 }
 
+bool reconcile_interface_claim(const struct reconciler *reconciler, const struct interface *observed, struct manager_claim *ret_claim)
+{
+    (void)reconciler;
+    if (strcmp(observed->name, "eth0"))
+        return false;
+    *ret_claim = (struct manager_claim){"NetworkManager", "nmcli device set eth0 managed no"};
+    return true;
+}
+
+const char *reconcile_interface_hand(const struct reconciler *reconciler, const char *name)
+{
+    (void)reconciler;
+    return strcmp(name, "eth0") ? NULL : "down";
+}
+
 const struct network *reconcile_network_observed(const struct reconciler *reconciler)
 {
     (void)reconciler;
@@ -94,6 +109,15 @@ void reconcile_apply(struct reconciler *reconciler, bool repair, reconcile_done 
 {
     (void)reconciler;
     snprintf(fake.called, sizeof(fake.called), "apply repair=%d", repair);
+    fake_begin(done, context);
+}
+
+void reconcile_interface_change(struct reconciler *reconciler, const char *word, bool up, char *ret_name, reconcile_done done,
+                                void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "%s %s", up ? "ifup" : "ifdown", word);
+    text_copy(ret_name, INTERFACE_NAME_SIZE, "eth0");
     fake_begin(done, context);
 }
 

@@ -1,0 +1,107 @@
+/* What people did by hand with ifup and ifdown. It holds until the next apply or boot: RUN_DIR keeps it over a restart of the daemon.
+ * An interface that was taken down is left alone, as one with ONBOOT=no; one that was brought up is kept, whatever its ONBOOT. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "reconcile/reconcile_internal.h"
+
+const struct hand *hand_find(const struct hand_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (text_equal(list->items[i].name, name))
+            return &list->items[i];
+    return NULL;
+}
+
+void hand_drop(struct hand_list *list, const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (!text_equal(list->items[i].name, name))
+            list->items[kept++] = list->items[i];
+    list->count = kept;
+}
+
+void hand_set(struct hand_list *list, const char *name, bool up)
+{
+    struct hand *hand;
+
+    hand_drop(list, name);
+    hand = APPEND(list->items, list->count);
+    text_copy(hand->name, sizeof(hand->name), name);
+    hand->up = up;
+}
+
+void hand_copy(const struct hand_list *list, struct hand_list *ret_copy)
+{
+    *ret_copy = (struct hand_list){.items = memory_copy(list->items, list->count * sizeof(*list->items)), .count = list->count};
+}
+
+void hand_clear(struct hand_list *list)
+{
+    free(list->items);
+    *list = (struct hand_list){0};
+}
+
+void hand_overlay(const struct hand_list *list, struct network *network)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct interface *interface = network_find(network, list->items[i].name);
+
+        if (interface)
+            interface->onboot = list->items[i].up;
+    }
+}
+
+/* -- in RUN_DIR: a line "up NAME" or "down NAME" each ------------------------------------------------------------------------------ */
+
+void hand_accept(struct reconciler *reconciler, struct hand_list *list)
+{
+    struct text text = {0};
+    struct error err = {0};
+
+    hand_clear(&reconciler->hands);
+    reconciler->hands = *list;
+    *list = (struct hand_list){0};
+    for (size_t i = 0; i < reconciler->hands.count; i++)
+        text_format(&text, "%s %s\n", reconciler->hands.items[i].up ? "up" : "down", reconciler->hands.items[i].name);
+    if (reconciler->files.write_hands && reconciler->files.write_hands(reconciler->files.context, text.data ? text.data : "", &err) < 0)
+        log_warning("%s: what ifup and ifdown did is not known to the next trestled", err.text);
+    text_clear(&text);
+}
+
+void hand_load(struct reconciler *reconciler)
+{
+    CLEANUP(freep) char *text = NULL;
+    char *rest, *line;
+
+    hand_clear(&reconciler->hands);
+    if (!reconciler->files.read_hands)
+        return;
+    rest = text = reconciler->files.read_hands(reconciler->files.context);
+    while (rest && (line = strsep(&rest, "\n"))) {
+        char *name = strchr(line, ' ');
+
+        if (name && !text_interface_name_fault(name + 1))
+            hand_set(&reconciler->hands, name + 1, text_starts(line, "up "));
+    }
+}
+
+void hand_warn(const struct reconciler *reconciler, const struct network *files, struct problems *problems)
+{
+    for (size_t i = 0; i < reconciler->hands.count; i++) {
+        const struct hand *hand = &reconciler->hands.items[i];
+        const struct interface *wanted = network_find(files, hand->name);
+
+        if (!wanted)
+            continue;
+        if (!hand->up && wanted->onboot)
+            problems_add(problems, true, wanted->file, 0, 0, "%s: was taken down by hand (ifdown): apply brings it up again", hand->name);
+        else if (hand->up && !wanted->onboot)
+            problems_add(problems, true, wanted->file, 0, 0,
+                         "%s: was brought up by hand (ifup): apply leaves it as it is, and keeps it no more (ONBOOT=no)", hand->name);
+    }
+}

@@ -1,0 +1,294 @@
+/* ifup and ifdown: one interface, and what must change with it. Everything else is left out of their plan. */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/memory.h"
+#include "model/diff.h"
+#include "reconcile/reconcile_internal.h"
+
+static bool is_ours(const struct interface *observed)
+{
+    return observed->owner == OWNER_TRESTLE || observed->half_made;
+}
+
+/* Leaves all but `acts` alone. */
+static void keep_only(const struct hand_list *acts, struct network *wanted)
+{
+    for (size_t i = 0; i < wanted->count; i++)
+        wanted->items[i]->onboot = hand_find(acts, wanted->items[i]->name);
+}
+
+/* -- which interface is meant ----------------------------------------------------------------------------------------------------- */
+
+static const char *last_part(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+
+    return slash ? slash + 1 : path;
+}
+
+/* What that file states. A bridge that only its ports name bears the file of one of them, and is not meant by it. */
+static const struct interface *stated_by(const struct network *wanted, const char *file)
+{
+    const struct interface *found = NULL;
+
+    for (size_t i = 0; i < wanted->count; i++)
+        if (text_equal(last_part(wanted->items[i]->file), file) && (!found || text_equal(wanted->items[i]->master, found->name)))
+            found = wanted->items[i];
+    return found;
+}
+
+/* Of files as they are now (up) or as they are applied (down). NULL: it is said why not. */
+static const struct interface *find_meant(struct request *request, const struct network *wanted, const char *file, struct error *err)
+{
+    const struct interface *meant = file ? stated_by(wanted, file) : NULL;
+
+    if (!meant)
+        meant = network_find(wanted, request->word);
+    if (meant) {
+        text_copy(request->ret_name, INTERFACE_NAME_SIZE, meant->name);
+        return meant;
+    }
+    if (file)
+        error_set(err, ENOENT, "%s: %s states no interface that can be had; 'trestle check' says why", request->word, file);
+    else
+        error_set(err, ENOENT, "configuration for %s not found. No file is called ifcfg-%s, or has it as NAME, HWADDR or DEVICE",
+                  request->word, request->word);
+    return NULL;
+}
+
+static char *read_files(struct reconciler *reconciler, struct request *request, struct network *ret_wanted)
+{
+    const struct interface *observed = network_find(host_observed(reconciler), request->word);
+    char *file = NULL;
+
+    reconciler->files.read_interface(reconciler->files.context, request->word, observed ? observed->mac : NULL, &file, ret_wanted,
+                                     ret_wanted ? &request->problems : NULL);
+    return file;
+}
+
+/* -- up --------------------------------------------------------------------------------------------------------------------------- */
+
+/* With an interface come its master and what it lies on, a bond's ports, and those ports of a bridge that wait for it. */
+static void add_up(const struct network *wanted, const char *name, struct hand_list *acts)
+{
+    const struct interface *interface = network_find(wanted, name);
+
+    if (!interface || hand_find(acts, name))
+        return;
+    hand_set(acts, name, true);
+    add_up(wanted, interface->master, acts);
+    add_up(wanted, interface->parent, acts);
+    for (size_t i = 0; i < wanted->count; i++)
+        if (text_equal(wanted->items[i]->master, name) && (wanted->items[i]->onboot || interface->kind == INTERFACE_BOND))
+            add_up(wanted, wanted->items[i]->name, acts);
+}
+
+/* What the file has come up anyway needs no hand to be kept. */
+static void remember_up(const struct hand_list *acts, const struct network *wanted, struct hand_list *hands)
+{
+    for (size_t i = 0; i < acts->count; i++) {
+        const char *name = acts->items[i].name;
+
+        if (network_find(wanted, name)->onboot)
+            hand_drop(hands, name);
+        else
+            hand_set(hands, name, true);
+    }
+}
+
+static int plan_up(struct reconciler *reconciler, struct request *request, struct plan *plan, struct error *err)
+{
+    CLEANUP(freep) char *file = read_files(reconciler, request, &request->wanted);
+    const struct interface *meant;
+    struct network wanted = {0};
+    struct hand_list acts = {0};
+
+    reason_remember_files(reconciler, &request->problems);
+    if (request->problems.errors)
+        return error_set(err, EINVAL, "%s: %s has errors: nothing was changed", request->word, file ? file : "its file");
+    meant = find_meant(request, &request->wanted, file, err);
+    if (!meant)
+        return -err->code;
+    network_copy(&request->wanted, &wanted);
+    hand_overlay(&reconciler->hands, &wanted);
+    add_up(&wanted, meant->name, &acts);
+    remember_up(&acts, &request->wanted, &request->hands);
+    keep_only(&acts, &wanted);
+    network_diff(&wanted, &reconciler->wanted, host_observed(reconciler), true, plan, &request->problems);
+    claim_warn(reconciler, &wanted, &request->problems);
+    hand_clear(&acts);
+    network_clear(&wanted);
+    return 0;
+}
+
+/* -- down ------------------------------------------------------------------------------------------------------------------------- */
+
+static bool has_ports(const struct network *observed, const char *master, const struct hand_list *but)
+{
+    for (size_t i = 0; i < observed->count; i++)
+        if (text_equal(observed->items[i]->master, master) && !hand_find(but, observed->items[i]->name))
+            return true;
+    return false;
+}
+
+/* The classic scripts deleted a bridge with its last port. Here, when no file states it, and trestle has made it. */
+static void add_empty_bridge(const struct network *wanted, const struct network *observed, const struct interface *port,
+                             struct hand_list *acts)
+{
+    const struct interface *bridge = network_find(wanted, port->master), *link = network_find(observed, port->master);
+    bool is_implicit = false;
+
+    for (size_t i = 0; bridge && i < wanted->count; i++)
+        is_implicit |= wanted->items[i] != bridge && text_equal(wanted->items[i]->file, bridge->file);
+    if (is_implicit && link && is_ours(link) && !has_ports(observed, bridge->name, acts))
+        hand_set(acts, bridge->name, false);
+}
+
+/* A bridge stays with its ports: a VM's NIC goes on where it was when the bridge comes up again. */
+static bool is_deleted(const struct network *observed, const struct interface *link, const struct hand_list *acts)
+{
+    return is_ours(link) && (link->kind != INTERFACE_BRIDGE || !has_ports(observed, link->name, acts));
+}
+
+/* Whatever is on it goes, as by "ip address flush"; what the kernel put there by itself, it takes away by itself. */
+static void own_all(struct interface *previous, const struct interface *link)
+{
+    for (size_t i = 0; i < link->address_count; i++)
+        if (link->addresses[i].family == AF_INET || address_is_static(&link->addresses[i]))
+            *APPEND(previous->addresses, previous->address_count) = link->addresses[i];
+    for (size_t i = 0; i < link->route_count; i++)
+        if (link->routes[i].protocol != RTPROT_KERNEL && link->routes[i].protocol != RTPROT_RA)
+            *APPEND(previous->routes, previous->route_count) = link->routes[i];
+    text_copy(previous->master, sizeof(previous->master), link->master);
+    previous->set |= FIELD_BIT(FIELD_MASTER);
+}
+
+/* What lies on a link goes with it, and comes back with it. */
+static void add_upper(const struct network *observed, const char *name, struct hand_list *acts)
+{
+    for (size_t i = 0; i < observed->count; i++) {
+        const struct interface *upper = observed->items[i];
+
+        if (!text_equal(upper->parent, name) || !is_ours(upper) || hand_find(acts, upper->name))
+            continue;
+        hand_set(acts, upper->name, false);
+        add_upper(observed, upper->name, acts);
+    }
+}
+
+static void want_down(struct network *wanted, struct network *previous, const struct network *observed, const char *name,
+                      const struct hand_list *acts)
+{
+    const struct interface *link = network_find(observed, name);
+    struct interface *down = network_remove(wanted, name), *before = network_remove(previous, name);
+
+    interface_free(down);
+    interface_free(before);
+    if (!link)
+        return;
+    before = interface_new(name);
+    own_all(before, link);
+    network_insert(previous, before);
+    if (is_deleted(observed, link, acts)) {
+        for (size_t i = 0; i < wanted->count; i++)
+            if (text_equal(wanted->items[i]->master, name)) /* is taken out before the link goes, so that both can be taken back */
+                wanted->items[i]->set &= ~FIELD_BIT(FIELD_MASTER);
+        return;
+    }
+    down = interface_new(name);
+    down->set = FIELD_BIT(FIELD_UP);
+    down->onboot = true;
+    network_insert(wanted, down);
+}
+
+static int plan_down(struct reconciler *reconciler, struct request *request, struct plan *plan, struct error *err)
+{
+    CLEANUP(freep) char *file = read_files(reconciler, request, NULL);
+    const struct network *observed = host_observed(reconciler);
+    const struct interface *meant = find_meant(request, &reconciler->wanted, file, err), *link;
+    struct network wanted = {0}, previous = {0};
+    struct hand_list acts = {0};
+
+    if (!meant)
+        return -err->code;
+    hand_set(&acts, meant->name, false);
+    add_empty_bridge(&reconciler->wanted, observed, meant, &acts);
+    network_copy(&reconciler->wanted, &request->wanted);
+    network_copy(&reconciler->wanted, &wanted);
+    network_copy(&reconciler->wanted, &previous);
+    keep_only(&(struct hand_list){0}, &wanted);
+    for (size_t i = 0; i < acts.count; i++)
+        hand_set(&request->hands, acts.items[i].name, false);
+    link = network_find(observed, meant->name);
+    if (link && is_deleted(observed, link, &acts))
+        add_upper(observed, link->name, &acts);
+    for (size_t i = 0; i < acts.count; i++)
+        want_down(&wanted, &previous, observed, acts.items[i].name, &acts);
+    network_diff(&wanted, &previous, observed, true, plan, &request->problems);
+    hand_clear(&acts);
+    network_clear(&wanted);
+    network_clear(&previous);
+    return 0;
+}
+
+/* -- the request ------------------------------------------------------------------------------------------------------------------- */
+
+static void change_ended(void *context, int result, const struct error *err, const struct plan *plan)
+{
+    struct reconciler *reconciler = context;
+    struct request *request = reconciler->queue.running;
+
+    if (result == 0) {
+        network_clear(&reconciler->wanted);
+        reconciler->wanted = request->wanted;
+        request->wanted = (struct network){0};
+        hand_accept(reconciler, &request->hands);
+        if (request->up)
+            reconciler->files.commit_applied(reconciler->files.context, NULL);
+    } else if (request->up) {
+        reconciler->files.drop_applied(reconciler->files.context);
+    }
+    queue_finish(reconciler, &reconciler->queue, result, err, plan);
+    host_schedule(reconciler, 0.);
+}
+
+static void change_begin(struct reconciler *reconciler, struct request *request)
+{
+    struct plan plan = {.name = memory_string(request->name), .all_or_nothing = true};
+    struct error err = {0};
+    int result;
+
+    hand_copy(&reconciler->hands, &request->hands);
+    result = (request->up ? plan_up : plan_down)(reconciler, request, &plan, &err);
+    if (result < 0) {
+        plan_clear(&plan);
+        queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
+        return;
+    }
+    if (request->up)
+        reconciler->files.begin_applied(reconciler->files.context);
+    run_plan(reconciler, &plan, change_ended, reconciler);
+}
+
+void reconcile_interface_change(struct reconciler *reconciler, const char *word, bool up, char *ret_name, reconcile_done done,
+                                void *context)
+{
+    CLEANUP(freep) char *name = memory_format("%s %s", up ? "iface-start" : "iface-destroy", word);
+    struct request *request = request_new(name, done, context);
+
+    request->begin = change_begin;
+    request->word = memory_string(word);
+    request->up = up;
+    request->ret_name = ret_name;
+    queue_add(reconciler, &reconciler->queue, request);
+}
+
+const char *reconcile_interface_hand(const struct reconciler *reconciler, const char *name)
+{
+    const struct hand *hand = hand_find(&reconciler->hands, name);
+
+    return !hand ? NULL : hand->up ? "up" : "down";
+}
