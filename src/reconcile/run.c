@@ -3,6 +3,7 @@
  * hand-over is saved. All others begin when the one before is done. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -81,11 +82,27 @@ static void begin_step(struct run *run, const struct step *step, step_done done,
 
 static void go_on(struct run *run);
 
+/* Those who work on a link begin with its name, and say themselves what they tried. */
+static bool says_all(const struct step *step, const struct error *err)
+{
+    return step->interface[0] && text_starts(err->text, step->interface) && text_starts(err->text + strlen(step->interface), ": ");
+}
+
+static void describe_failure(const struct step *step, const struct error *err, struct error *ret_failure)
+{
+    if (!says_all(step, err))
+        error_set(ret_failure, err->code, "%s: %s: %s", step->object, step->text, err->text);
+    else if (text_equal(step->object, step->interface))
+        *ret_failure = *err;
+    else
+        error_set(ret_failure, err->code, "%s: %s", step->object, err->text);
+}
+
 static void note_failure(struct run *run, const struct step *step, const struct error *err)
 {
     struct error failure = {0};
 
-    error_set(&failure, err->code, "%s: %s: %s", step->object, step->text, err->text);
+    describe_failure(step, err, &failure);
     if (!run->first.code)
         run->first = failure;
     if (!run->plan.all_or_nothing)

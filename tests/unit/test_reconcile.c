@@ -34,6 +34,7 @@ static struct {
     size_t definition_count;
     struct text log;    /* what providers were asked, one a line */
     const char *fail;   /* a step whose line has this fails */
+    const char *words;  /* with these words; NULL: refused */
     unsigned commits, answers;
     bool copying;       /* begun, and neither committed nor dropped */
     int result;         /* of the request that ended last */
@@ -49,7 +50,7 @@ static void answer_now(struct ev_loop *loop, ev_timer *timer, int events)
 
     (void)loop, (void)events;
     if (answer->result < 0)
-        error_set(&err, -answer->result, "refused");
+        error_set(&err, -answer->result, "%s", host.words ? host.words : "refused");
     answer->done(answer->context, answer->result, answer->result < 0 ? &err : NULL);
     free(answer);
 }
@@ -481,6 +482,28 @@ static void each_failure_of_an_attach_is_undone(void **state)
     assert_int_equal(host.running->nic_count, 2);
 }
 
+/* Who works on a link begins with its name, and says what was tried: not once more, then. */
+static void what_failed_is_said_once(void **state)
+{
+    (void)state;
+    start_c2();
+    host.fail = "tap-open";
+    host.words = "c2-net1: open a TAP: it exists";
+    attach("br0", false);
+    assert_string_equal(host.error.text, "vm c2 nic net1: c2-net1: open a TAP: it exists");
+    host.fail = "netdev-add";
+    host.words = "QEMU's own words";
+    attach("br0", false);
+    assert_string_equal(host.error.text, "vm c2 nic net1: make its network backend in QEMU: QEMU's own words");
+    host.fail = "link-set eth0";
+    host.words = "eth0: set MTU 9000: too large";
+    put(&host.files, "eth0", INTERFACE_ETHERNET)->set |= FIELD_BIT(FIELD_MTU);
+    network_find(&host.files, "eth0")->mtu = 9000;
+    apply();
+    assert_true(text_starts(host.error.text, "eth0: set MTU 9000: too large"));
+    host.words = NULL;
+}
+
 static void a_failed_attach_is_not_tried_again(void **state)
 {
     (void)state;
@@ -620,6 +643,7 @@ int main(void)
         TEST(a_second_apply_does_nothing),              TEST(requests_are_served_in_their_order),
         TEST(what_somebody_deletes_comes_back),         TEST(without_repair_it_stays_away),
         TEST(a_start_that_fails_leaves_no_tap),         TEST(each_failure_of_an_attach_is_undone),
+        TEST(what_failed_is_said_once),
         TEST(a_failed_attach_is_not_tried_again),       TEST(the_file_is_taken_back_when_the_plug_fails),
         TEST(a_detach_is_done_when_the_guest_has_let_go), TEST(a_silent_guest_is_told_and_the_removal_ends_later),
         TEST(an_update_moves_the_port_and_announces_it), TEST(a_model_cannot_change_live),
