@@ -139,8 +139,10 @@ static void on_told(void *context, const json_t *value, const struct error *err)
 {
     (void)value;
     struct task *task = context;
+    enum vm_state wanted = task->step->op == STEP_VM_CONTINUE ? VM_RUNNING : VM_PAUSED;
     bool changes = task->step->op == STEP_VM_CONTINUE || task->step->op == STEP_VM_STOP;
-    if (err || !changes)
+    bool is_so = task->instance->vm->state == wanted; /* QEMU says it by an event before it answers */
+    if (err || !changes || is_so)
         task_finish(task, err);
     else
         instance_send(task->instance, "query-status", NULL, -1, on_status, task);
