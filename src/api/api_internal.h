@@ -166,7 +166,12 @@ json_t *api_view_lines(const char *text); /* an array of the lines; NULL has non
 bool api_scope_of_body(struct api_request *request, json_t *body, bool current, struct reconcile_scope *ret_scope);
 bool api_scope_of_query(struct api_request *request, struct reconcile_scope *ret_scope);
 
+/* api_pending.c */
+enum api_pending_action { API_CONFIRM, API_ROLLBACK, API_BEGIN, API_COMMIT, API_UNDO_TRANSACTION };
+json_t *api_pending_view(const struct api *api); /* null when nothing waits */
+
 /* The handlers. */
+void api_pending_change(struct api_request *request);
 void api_network_status(struct api_request *request);
 void api_network_interfaces(struct api_request *request);
 void api_network_interface(struct api_request *request);

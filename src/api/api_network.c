@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 
+#define LONGEST_CONFIRM 86400 /* seconds: who has not answered by then does not come back */
+
 static json_t *daemon_status(struct api *api)
 {
     json_t *json = json_pack("{s:s, s:b, s:o, s:o}", "version", api->version, "repair", reconcile_repairs(api->reconciler),
@@ -13,7 +15,11 @@ static json_t *daemon_status(struct api *api)
                              api_view_lines(reconcile_warnings(api->reconciler)));
     const char *busy = reconcile_busy(api->reconciler);
 
+    CLEANUP(freep) char *unconfirmed = reconcile_unconfirmed(api->reconciler);
+
     json_object_set_new(json, "busy", busy ? json_string(busy) : json_null());
+    json_object_set_new(json, "pending", api_pending_view(api));
+    json_object_set_new(json, "unconfirmed", unconfirmed ? json_string(unconfirmed) : json_null());
     return json;
 }
 
@@ -139,19 +145,18 @@ void api_network_apply(struct api_request *request)
 {
     json_t *body = api_request_body(request);
     json_error_t error;
-    json_t *confirm = NULL;
+    json_int_t confirm = 0;
     int repair = reconcile_repairs(request->api->reconciler);
 
     if (!body)
         return;
-    if (json_unpack_ex(body, &error, 0, "{s?b, s?o !}", "repair", &repair, "confirm", &confirm) < 0) {
+    if (json_unpack_ex(body, &error, 0, "{s?b, s?I !}", "repair", &repair, "confirm", &confirm) < 0) {
         api_answer_problem(request, MHD_HTTP_BAD_REQUEST, error.text, NULL, NULL);
-    } else if (confirm) {
-        api_answer_problem(request, MHD_HTTP_NOT_IMPLEMENTED,
-                           "confirm: this version can't yet take a change back by itself; apply without it", NULL, NULL);
+    } else if (confirm < 0 || confirm > LONGEST_CONFIRM) {
+        api_answer_problem(request, MHD_HTTP_BAD_REQUEST, "confirm: wants seconds, at most a day", NULL, NULL);
     } else {
         api_request_run(request);
-        reconcile_apply(request->api->reconciler, repair, apply_ended, request);
+        reconcile_apply(request->api->reconciler, repair, (double)confirm, apply_ended, request);
     }
     document_free(body);
 }

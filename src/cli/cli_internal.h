@@ -138,6 +138,8 @@ const char *completion_words(enum value_kind kind, const char *choices); /* what
 
 /* The verbs. */
 int check_run(struct command *command);
+int pending_run(struct command *command);
+void pending_print(const json_t *status); /* the daemon's */
 int host_plan(struct command *command);
 int host_apply(struct command *command);
 int host_status(struct command *command);

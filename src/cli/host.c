@@ -47,11 +47,14 @@ int host_plan(struct command *command)
 static json_t *apply_body(const struct command *command)
 {
     json_t *body = json_object();
+    int64_t confirm = arguments_number(command, "confirm", 0);
 
     if (arguments_flag(command, "repair"))
         json_object_set_new(body, "repair", json_true());
     if (arguments_flag(command, "no-repair"))
         json_object_set_new(body, "repair", json_false());
+    if (confirm)
+        json_object_set_new(body, "confirm", json_integer(confirm));
     return body;
 }
 
@@ -77,6 +80,8 @@ int host_apply(struct command *command)
     output_problems(command, json_object_get(json, "problems"));
     if (document_number(json, "changes", 0) == 0)
         printf("Nothing to do: everything is as the files want it\n");
+    if (arguments_option(command, "confirm"))
+        printf("It is taken back in %s s unless you say: trestle confirm\n", arguments_option(command, "confirm"));
     return EXIT_DONE;
 }
 
@@ -90,6 +95,7 @@ static void print_daemon(const json_t *status)
                  document_boolean(status, "repair", false) ? "yes" : "no");
     if (busy)
         output_print("at work: %s\n", busy);
+    pending_print(status);
     json_array_foreach (json_object_get(status, "troubles"), i, trouble)
         output_print("trouble: %s\n", json_string_value(trouble));
     json_array_foreach (json_object_get(status, "warnings"), i, trouble)

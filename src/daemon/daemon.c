@@ -67,6 +67,16 @@ static void provide_network_apply(void *netdev, const struct step *step, step_do
     netdev_apply(netdev, step, done, context);
 }
 
+static int provide_network_encode(void *netdev, const struct step *step, struct replay **ret_replay, struct error *err)
+{
+    return netdev_encode(netdev, step, ret_replay, err);
+}
+
+static void provide_network_keep(void *netdev, struct plan *plan)
+{
+    netdev_keep(netdev, plan);
+}
+
 static void provide_tap_apply(void *taps, const struct step *step, step_done done, void *context)
 {
     tap_apply(taps, step, done, context);
@@ -279,6 +289,8 @@ static void make_reconciler(struct daemon *daemon)
         .netdev = daemon->netdev,
         .network_observed = provide_network,
         .network_apply = provide_network_apply,
+        .network_encode = provide_network_encode,
+        .network_keep = provide_network_keep,
         .tap = daemon->taps,
         .tap_apply = provide_tap_apply,
         .vmm = daemon->vmm,

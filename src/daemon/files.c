@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/worker.h"
+#include "daemon/edits.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 #define BOOT_ID_FILE "boot_id" /* inside applied/, so that both change in one rename */
@@ -23,7 +25,7 @@
  * one before the last, which lies where the new one will: file systems are slow to make files where many were removed a moment ago. */
 struct copy {
     struct job job;
-    char *fresh, *applied; /* directories, exchanged in the end */
+    char *fresh, *applied, *old; /* directories: begun, neither committed nor dropped; in force; the one before */
     struct config_files files;
     bool same; /* as the one that is there */
     struct error error;
@@ -37,6 +39,13 @@ struct files {
     struct worker *writer; /* of the copy, while there is one under way; else NULL */
 };
 
+/* A daemon, or the power, went between the two renames. */
+static void mend_applied(const struct copy *copy)
+{
+    if (access(copy->applied, F_OK) < 0 && access(copy->old, F_OK) == 0)
+        rename(access(copy->fresh, F_OK) == 0 ? copy->fresh : copy->old, copy->applied);
+}
+
 struct files *files_new(const char *state_directory, const char *run_directory, const struct settings *settings)
 {
     struct files *files = NEW(struct files);
@@ -46,6 +55,8 @@ struct files *files_new(const char *state_directory, const char *run_directory, 
     files->settings = settings;
     files->copy.fresh = memory_format("%s/applied.new", state_directory);
     files->copy.applied = memory_format("%s/applied", state_directory);
+    files->copy.old = memory_format("%s/applied.old", state_directory);
+    mend_applied(&files->copy);
     return files;
 }
 
@@ -58,6 +69,7 @@ void files_free(struct files *files)
     config_files_clear(&files->copy.files);
     free(files->copy.fresh);
     free(files->copy.applied);
+    free(files->copy.old);
     free(files);
 }
 
@@ -210,11 +222,19 @@ static void replace_wrong_files(struct files *files, const struct problems *prob
     files->read = mended;
 }
 
+/* The last apply was not confirmed: until the next one the copy counts, also after a boot. */
+static bool was_unconfirmed(const struct files *files)
+{
+    CLEANUP(freep) char *path = memory_format("%s/unconfirmed", files->state_directory);
+
+    return access(path, F_OK) == 0;
+}
+
 static void files_read_start(void *context, struct network *ret_network, struct problems *problems)
 {
     struct files *files = context;
 
-    if (applied_is_current(files->copy.applied)) {
+    if (applied_is_current(files->copy.applied) || was_unconfirmed(files)) {
         config_files_clear(&files->read);
         read_applied(files->copy.applied, &files->read);
         config_network(&files->read, false, ret_network, problems);
@@ -322,7 +342,10 @@ static void run_copy(struct job *job)
     read_applied(copy->applied, &before);
     copy->same = applied_is_current(copy->applied) && config_files_same(&before, &copy->files);
     config_files_clear(&before);
-    if (!copy->same && write_copy(copy, &copy->error) < 0)
+    if (copy->same)
+        return;
+    rename(copy->old, copy->fresh); /* to be written over */
+    if (write_copy(copy, &copy->error) < 0)
         file_remove(copy->fresh, NULL); /* the next one begins without whatever was in the way */
 }
 
@@ -340,9 +363,12 @@ static void wait_for_writer(struct files *files)
 static void files_drop_applied(void *context)
 {
     struct files *files = context;
+    struct copy *copy = &files->copy;
 
     wait_for_writer(files);
-    config_files_clear(&files->copy.files);
+    config_files_clear(&copy->files);
+    if (rename(copy->fresh, copy->old) < 0 && errno != ENOENT)
+        file_remove(copy->fresh, NULL); /* there is one that was before */
 }
 
 static void files_begin_applied(void *context)
@@ -361,31 +387,48 @@ static void files_begin_applied(void *context)
         run_copy(&copy->job);
 }
 
-/* The new copy takes the old one's place in one system call: a power cut leaves one or the other. */
-static int exchange(const struct files *files, struct error *err)
+static int sync_directory(const char *path, struct error *err)
 {
-    CLEANUP(close_fdp) int directory = open(files->state_directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(close_fdp) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory < 0 || fsync(directory) < 0)
+        return error_errno(err, errno, "%s: write it to the disk", path);
+    return 0;
+}
+
+/* The new copy takes the old one's place. Two renames, not one exchange: wherever this is cut short, the names of the directories
+ * say which one is the newer (mend_applied), and doing it once more does no harm. */
+static int replace_applied(const struct files *files, struct error *err)
+{
     const struct copy *copy = &files->copy;
 
-    if (renameat2(AT_FDCWD, copy->fresh, AT_FDCWD, copy->applied, RENAME_EXCHANGE) < 0
-        && (errno != ENOENT || rename(copy->fresh, copy->applied) < 0))
+    if (access(copy->fresh, F_OK) < 0) /* it was done by another daemon */
+        return 0;
+    file_remove(copy->old, NULL); /* as a rule there is none: it was written over */
+    crash_point("applied: old one aside");
+    if (rename(copy->applied, copy->old) < 0 && errno != ENOENT)
+        return error_errno(err, errno, "%s: put it aside", copy->applied);
+    crash_point("applied: new one in place");
+    if (rename(copy->fresh, copy->applied) < 0)
         return error_errno(err, errno, "%s: put the applied files in place", copy->applied);
-    if (directory < 0 || fsync(directory) < 0)
-        return error_errno(err, errno, "%s: write it to the disk", files->state_directory);
-    return 0;
+    return sync_directory(files->state_directory, err);
+}
+
+static int files_wait_applied(void *context, struct error *err)
+{
+    struct files *files = context;
+
+    wait_for_writer(files);
+    return files->copy.error.code ? error_set(err, files->copy.error.code, "%s", files->copy.error.text) : 0;
 }
 
 static int files_commit_applied(void *context, struct error *err)
 {
     struct files *files = context;
-    struct copy *copy = &files->copy;
-    int result;
+    int result = files_wait_applied(files, err); /* as a rule the copy is written by now */
 
-    wait_for_writer(files); /* as a rule it is written by now */
-    if (copy->error.code)
-        result = error_set(err, copy->error.code, "%s", copy->error.text);
-    else
-        result = copy->same ? 0 : exchange(files, err);
+    if (result == 0 && !files->copy.same)
+        result = replace_applied(files, err);
     files_drop_applied(files);
     return result;
 }
@@ -407,6 +450,84 @@ static int files_write_hands(void *context, const char *text, struct error *err)
     CLEANUP(freep) char *path = memory_format("%s/by-hand", files->run_directory);
 
     return *text ? file_write(path, text, strlen(text), 0600, false, err) : file_remove(path, err);
+}
+
+static void files_resume_applied(void *context, struct network *ret_network, struct problems *problems)
+{
+    struct files *files = context;
+    struct copy *copy = &files->copy;
+
+    wait_for_writer(files);
+    copy->error = (struct error){0};
+    copy->same = access(copy->fresh, F_OK) < 0;
+    config_files_clear(&copy->files);
+    config_files_clear(&files->read);
+    read_applied(copy->same ? copy->applied : copy->fresh, &files->read);
+    config_network(&files->read, false, ret_network, problems);
+}
+
+/* -- files that a verb changes ------------------------------------------------------------------------------------------------------ */
+
+static void files_read_applied(void *context, struct network *ret_network, struct problems *problems)
+{
+    struct files *files = context;
+
+    config_files_clear(&files->read);
+    read_applied(files->copy.applied, &files->read);
+    config_network(&files->read, false, ret_network, problems);
+}
+
+static const struct file_edit *find_edit(const struct file_edits *edits, const char *name)
+{
+    for (size_t i = 0; i < edits->count; i++) {
+        const char *slash = strrchr(edits->items[i].path, '/');
+
+        if (text_equal(slash ? slash + 1 : edits->items[i].path, name))
+            return &edits->items[i];
+    }
+    return NULL;
+}
+
+static void files_read_edited(void *context, const struct file_edits *edits, struct network *ret_network, struct problems *problems)
+{
+    struct files *files = context;
+    struct config_files applied = {0};
+
+    read_applied(files->copy.applied, &applied);
+    config_files_clear(&files->read);
+    for (size_t i = 0; i < applied.count; i++)
+        if (applied.items[i].text && !find_edit(edits, applied.items[i].name))
+            config_files_add(&files->read, applied.items[i].path, applied.items[i].text);
+    for (size_t i = 0; i < edits->count; i++)
+        if (edits->items[i].text)
+            config_files_add(&files->read, edits->items[i].path, edits->items[i].text);
+    config_files_clear(&applied);
+    config_network(&files->read, false, ret_network, problems);
+}
+
+static int files_check_edits(void *context, const struct file_edits *edits, struct error *err)
+{
+    return edits_check(edits, ((const struct files *)context)->copy.applied, err);
+}
+
+static int files_save_edits(void *context, const struct file_edits *edits, struct file_edits *ret_before, struct error *err)
+{
+    (void)context;
+    return edits_save(edits, ret_before, err);
+}
+
+static void files_save_all(void *context, struct file_edits *ret_before)
+{
+    edits_save_all(((const struct files *)context)->settings, ret_before);
+}
+
+static int files_write_edits(void *context, const struct file_edits *edits, bool others_go, struct error *err)
+{
+    int result = edits_write(edits, err);
+
+    if (result == 0 && others_go)
+        result = edits_remove_others(edits, ((const struct files *)context)->settings, err);
+    return result;
 }
 
 /* -- VM files ----------------------------------------------------------------------------------------------------------------------- */
@@ -471,12 +592,21 @@ void files_provide(struct files *files, struct reconcile_files *ret_provider)
         .context = files,
         .read_network = files_read_network,
         .read_start = files_read_start,
+        .state_directory = files->state_directory,
+        .read_applied = files_read_applied,
+        .read_edited = files_read_edited,
         .begin_applied = files_begin_applied,
         .commit_applied = files_commit_applied,
         .drop_applied = files_drop_applied,
         .read_interface = files_read_interface,
         .read_hands = files_read_hands,
         .write_hands = files_write_hands,
+        .wait_applied = files_wait_applied,
+        .resume_applied = files_resume_applied,
+        .check_edits = files_check_edits,
+        .save_edits = files_save_edits,
+        .save_all = files_save_all,
+        .write_edits = files_write_edits,
         .read_vms = files_read_vms,
         .write_vm = files_write_vm,
         .remove_vm = files_remove_vm,

@@ -130,11 +130,13 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->inverse = !step->inverse;
     ret_inverse->wait = true;
     ret_inverse->chain = NULL;
-    ret_inverse->text = text_starts(step->text, TAKE_BACK) ? memory_string(step->text + strlen(TAKE_BACK))
-                                                           : memory_format(TAKE_BACK "%s", step->text);
+    if (step->text && text_starts(step->text, TAKE_BACK))
+        ret_inverse->text = memory_string(step->text + strlen(TAKE_BACK));
+    else
+        ret_inverse->text = memory_format(TAKE_BACK "%s", step->text);
     ret_inverse->from = step->to ? interface_copy(step->to) : NULL;
     ret_inverse->to = step->from ? interface_copy(step->from) : NULL;
-    if (step->op == STEP_LINK_DELETE)
+    if (step->op == STEP_LINK_DELETE && step->from)
         ret_inverse->fields = step->from->set;
     route_copy(&step->route, &ret_inverse->route);
     ret_inverse->vm = step->vm ? vm_copy(step->vm) : NULL;

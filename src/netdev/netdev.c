@@ -60,7 +60,7 @@ const struct network *netdev_observed(const struct netdev *netdev)
     return &netdev->cache.network;
 }
 
-static int prepare(struct netdev_request *request, const struct step *step, struct error *err)
+int netdev_prepare(struct netdev_request *request, const struct step *step, struct error *err)
 {
     switch (step->op) {
     case STEP_LINK_CREATE:
@@ -97,7 +97,7 @@ void netdev_apply(struct netdev *netdev, const struct step *step, step_done done
     request->step = step;
     request->done = done;
     request->context = context;
-    prepare(request, step, &request->error); /* a failure takes the same way: done() comes from the loop */
+    netdev_prepare(request, step, &request->error); /* a failure takes the same way: done() comes from the loop */
     netdev_write_submit(request);
 }
 

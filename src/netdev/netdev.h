@@ -94,6 +94,10 @@ const struct network *netdev_observed(const struct netdev *netdev);
  * called, the events of the step's own writes are in OBSERVED. */
 void netdev_apply(struct netdev *netdev, const struct step *step, step_done done, void *context);
 
+/* What a step would say to the kernel, as a STEP_REPLAY says it: to be kept, and said later, by another daemon of this boot perhaps. The
+ * caller frees it with replay_free. A STEP_SYSCTL_SET and a STEP_LINK_WAIT say nothing. */
+int netdev_encode(struct netdev *netdev, const struct step *step, struct replay **ret_replay, struct error *err);
+
 /* Read afresh by one bounded exchange. */
 int netdev_statistics(struct netdev *netdev, const char *name, struct link_statistics *ret_statistics, struct error *err);
 /* The addresses that the host's neighbour tables know for a MAC, link-local ones last. The caller frees the array. */

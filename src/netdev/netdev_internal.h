@@ -166,6 +166,8 @@ void netdev_write_add(struct netdev_request *request, const struct netdev_draft 
 void netdev_row_parse(const struct netdev_row *rows, size_t count, const struct nlattr *nest, struct interface *interface);
 void netdev_row_put(struct netdev_draft *draft, const struct netdev_row *rows, size_t count, const struct interface *interface,
                     field_set fields);
+/* netdev.c: a step as messages. */
+int netdev_prepare(struct netdev_request *request, const struct step *step, struct error *err);
 
 int netdev_write_open(struct netdev *netdev, struct error *err);
 void netdev_write_close(struct netdev *netdev);

@@ -53,7 +53,7 @@ void host_wanted(struct reconciler *reconciler, bool repairing, struct network *
         add_taps(reconciler, reconciler->machines[i], ret_wanted);
 }
 
-static void remember_troubles(struct reconciler *reconciler, const struct problems *problems)
+void host_remember_troubles(struct reconciler *reconciler, const struct problems *problems)
 {
     text_clear(&reconciler->troubles);
     for (size_t i = 0; i < problems->count; i++) {
@@ -150,7 +150,7 @@ static void repair_begin(struct reconciler *reconciler, struct request *request)
     host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, true, &wanted);
     network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
-    remember_troubles(reconciler, &request->problems);
+    host_remember_troubles(reconciler, &request->problems);
     next = drop_steps_in_backoff(reconciler, &plan);
     network_clear(&wanted);
     if (next)
@@ -210,9 +210,7 @@ static bool has_problem(const struct problems *problems, const char *text)
     return false;
 }
 
-/* Says what the kernel shows otherwise than the files, after everything was done. What it can't do at all may have shown only
- * now, and is no failure: it goes to `known`. */
-static int verify(struct reconciler *reconciler, struct problems *known, struct error *err)
+int host_verify(struct reconciler *reconciler, struct problems *known, struct error *err)
 {
     struct plan plan = {0};
     struct problems problems = {0};
@@ -237,60 +235,39 @@ static int verify(struct reconciler *reconciler, struct problems *known, struct 
     return result;
 }
 
-static void apply_ended(void *context, int result, const struct error *err, const struct plan *plan)
-{
-    struct reconciler *reconciler = context;
-    struct request *request = reconciler->queue.running;
-    struct error failure = {0};
-
-    if (result == 0) {
-        network_clear(&reconciler->wanted);
-        reconciler->wanted = request->wanted;
-        request->wanted = (struct network){0};
-        reconciler->repair = request->repair;
-        hand_accept(reconciler, &request->hands);
-        result = reconciler->files.commit_applied(reconciler->files.context, &failure);
-        if (result == 0)
-            result = verify(reconciler, &request->problems, &failure);
-        remember_troubles(reconciler, &request->problems);
-        err = result ? &failure : NULL;
-    } else {
-        reconciler->files.drop_applied(reconciler->files.context);
-        error_set(&failure, -result, "%s; what was done before it was taken back", err->text);
-        err = &failure;
-    }
-    event_emit(reconciler, "plan", "apply", "%s", result ? err->text : "applied");
-    queue_finish(reconciler, &reconciler->queue, result, err, plan);
-    host_schedule(reconciler, 0.);
-}
-
 static void apply_begin(struct reconciler *reconciler, struct request *request)
 {
     struct plan plan = {.name = memory_string("apply"), .all_or_nothing = true};
     struct error err = {0};
+    int result = change_may_begin(reconciler, request, &err);
 
-    reconciler->files.read_network(reconciler->files.context, &request->wanted, &request->problems);
-    reason_remember_files(reconciler, &request->problems);
-    replace_definitions(reconciler, &request->problems);
-    if (request->problems.errors) {
-        error_set(&err, EINVAL, "%zu %s in the files: nothing was applied", request->problems.errors,
-                  request->problems.errors == 1 ? "error" : "errors");
+    if (result == 0) {
+        reconciler->files.read_network(reconciler->files.context, &request->change.wanted, &request->problems);
+        reason_remember_files(reconciler, &request->problems);
+        replace_definitions(reconciler, &request->problems);
+        if (request->problems.errors)
+            result = error_set(&err, EINVAL, "%zu %s in the files: nothing was applied", request->problems.errors,
+                               request->problems.errors == 1 ? "error" : "errors");
+    }
+    if (result < 0) {
         plan_clear(&plan);
-        queue_finish(reconciler, &reconciler->queue, -EINVAL, &err, NULL);
+        queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
         return;
     }
-    reconciler->files.begin_applied(reconciler->files.context);
-    network_diff(&request->wanted, &reconciler->wanted, host_observed(reconciler), true, &plan, &request->problems);
-    claim_warn(reconciler, &request->wanted, &request->problems);
-    run_plan(reconciler, &plan, apply_ended, reconciler);
+    network_diff(&request->change.wanted, &reconciler->wanted, host_observed(reconciler), true, &plan, &request->problems);
+    claim_warn(reconciler, &request->change.wanted, &request->problems);
+    change_run(reconciler, request, &plan);
 }
 
-void reconcile_apply(struct reconciler *reconciler, bool repair, reconcile_done done, void *context)
+void reconcile_apply(struct reconciler *reconciler, bool repair, double confirm, reconcile_done done, void *context)
 {
     struct request *request = request_new("apply", done, context);
 
     request->begin = apply_begin;
+    request->sets_repair = true;
+    request->sets_hands = true; /* to none */
     request->repair = repair;
+    request->change.confirm = confirm;
     queue_add(reconciler, &reconciler->queue, request);
 }
 
@@ -312,7 +289,7 @@ static void start_ended(void *context, int result, const struct error *err, cons
     bool starts_vms = reconciler->queue.running->autostart;
     struct error failure = {0};
 
-    if (reconciler->files.commit_applied(reconciler->files.context, &failure) < 0)
+    if (!reconciler->journal.pending && reconciler->files.commit_applied(reconciler->files.context, &failure) < 0)
         log_warning("start: %s", failure.text);
     reconciler->adopted = true;
     if (starts_vms)
@@ -321,24 +298,33 @@ static void start_ended(void *context, int result, const struct error *err, cons
     host_schedule(reconciler, 0.);
 }
 
-static void start_begin(struct reconciler *reconciler, struct request *request)
+static void start_go_on(struct reconciler *reconciler)
 {
+    struct request *request = reconciler->queue.running;
     struct plan plan = {.name = memory_string("start")};
     struct network wanted = {0}, previous = {0};
 
     hand_load(reconciler);
-    reconciler->files.read_start(reconciler->files.context, &reconciler->wanted, &request->problems);
-    reason_remember_files(reconciler, &request->problems);
+    if (!reconciler->journal.pending) {
+        reconciler->files.read_start(reconciler->files.context, &reconciler->wanted, &request->problems);
+        reason_remember_files(reconciler, &request->problems);
+        reconciler->files.begin_applied(reconciler->files.context);
+    }
     claim_warn(reconciler, &reconciler->wanted, &request->problems);
     replace_definitions(reconciler, &request->problems);
-    reconciler->files.begin_applied(reconciler->files.context);
     machine_adopt_all(reconciler);
     host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, false, &wanted);
     network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
-    remember_troubles(reconciler, &request->problems);
+    host_remember_troubles(reconciler, &request->problems);
     network_clear(&wanted);
     run_plan(reconciler, &plan, start_ended, reconciler);
+}
+
+static void start_begin(struct reconciler *reconciler, struct request *request)
+{
+    (void)request;
+    change_recover(reconciler, start_go_on);
 }
 
 void reconcile_start(struct reconciler *reconciler, bool autostart_vms, reconcile_done done, void *context)

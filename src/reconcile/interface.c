@@ -101,7 +101,7 @@ static void remember_up(const struct hand_list *acts, const struct network *want
 
 static int plan_up(struct reconciler *reconciler, struct request *request, struct plan *plan, struct error *err)
 {
-    CLEANUP(freep) char *file = read_files(reconciler, request, &request->wanted);
+    CLEANUP(freep) char *file = read_files(reconciler, request, &request->change.wanted);
     const struct interface *meant;
     struct network wanted = {0};
     struct hand_list acts = {0};
@@ -109,13 +109,13 @@ static int plan_up(struct reconciler *reconciler, struct request *request, struc
     reason_remember_files(reconciler, &request->problems);
     if (request->problems.errors)
         return error_set(err, EINVAL, "%s: %s has errors: nothing was changed", request->word, file ? file : "its file");
-    meant = find_meant(request, &request->wanted, file, err);
+    meant = find_meant(request, &request->change.wanted, file, err);
     if (!meant)
         return -err->code;
-    network_copy(&request->wanted, &wanted);
+    network_copy(&request->change.wanted, &wanted);
     hand_overlay(&reconciler->hands, &wanted);
     add_up(&wanted, meant->name, &acts);
-    remember_up(&acts, &request->wanted, &request->hands);
+    remember_up(&acts, &request->change.wanted, &request->hands);
     keep_only(&acts, &wanted);
     network_diff(&wanted, &reconciler->wanted, host_observed(reconciler), true, plan, &request->problems);
     claim_warn(reconciler, &wanted, &request->problems);
@@ -216,7 +216,7 @@ static int plan_down(struct reconciler *reconciler, struct request *request, str
         return -err->code;
     hand_set(&acts, meant->name, false);
     add_empty_bridge(&reconciler->wanted, observed, meant, &acts);
-    network_copy(&reconciler->wanted, &request->wanted);
+    reconciler->files.read_applied(reconciler->files.context, &request->change.wanted, &request->problems);
     network_copy(&reconciler->wanted, &wanted);
     network_copy(&reconciler->wanted, &previous);
     keep_only(&(struct hand_list){0}, &wanted);
@@ -236,41 +236,22 @@ static int plan_down(struct reconciler *reconciler, struct request *request, str
 
 /* -- the request ------------------------------------------------------------------------------------------------------------------- */
 
-static void change_ended(void *context, int result, const struct error *err, const struct plan *plan)
-{
-    struct reconciler *reconciler = context;
-    struct request *request = reconciler->queue.running;
-
-    if (result == 0) {
-        network_clear(&reconciler->wanted);
-        reconciler->wanted = request->wanted;
-        request->wanted = (struct network){0};
-        hand_accept(reconciler, &request->hands);
-        if (request->up)
-            reconciler->files.commit_applied(reconciler->files.context, NULL);
-    } else if (request->up) {
-        reconciler->files.drop_applied(reconciler->files.context);
-    }
-    queue_finish(reconciler, &reconciler->queue, result, err, plan);
-    host_schedule(reconciler, 0.);
-}
-
-static void change_begin(struct reconciler *reconciler, struct request *request)
+static void interface_begin(struct reconciler *reconciler, struct request *request)
 {
     struct plan plan = {.name = memory_string(request->name), .all_or_nothing = true};
     struct error err = {0};
-    int result;
+    int result = change_may_begin(reconciler, request, &err);
 
     hand_copy(&reconciler->hands, &request->hands);
-    result = (request->up ? plan_up : plan_down)(reconciler, request, &plan, &err);
+    if (result == 0)
+        result = (request->up ? plan_up : plan_down)(reconciler, request, &plan, &err);
     if (result < 0) {
         plan_clear(&plan);
         queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
         return;
     }
-    if (request->up)
-        reconciler->files.begin_applied(reconciler->files.context);
-    run_plan(reconciler, &plan, change_ended, reconciler);
+    request->sets_hands = true;
+    change_run(reconciler, request, &plan);
 }
 
 void reconcile_interface_change(struct reconciler *reconciler, const char *word, bool up, char *ret_name, reconcile_done done,
@@ -279,9 +260,10 @@ void reconcile_interface_change(struct reconciler *reconciler, const char *word,
     CLEANUP(freep) char *name = memory_format("%s %s", up ? "iface-start" : "iface-destroy", word);
     struct request *request = request_new(name, done, context);
 
-    request->begin = change_begin;
+    request->begin = interface_begin;
     request->word = memory_string(word);
     request->up = up;
+    request->change.joins = true;
     request->ret_name = ret_name;
     queue_add(reconciler, &reconciler->queue, request);
 }

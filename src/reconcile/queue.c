@@ -22,9 +22,9 @@ static void request_free(struct request *request)
     nic_clear(&request->nic);
     nic_free(request->config_before);
     vm_free(request->provisional);
-    network_clear(&request->wanted);
     free(request->word);
     hand_clear(&request->hands);
+    change_clear(&request->change);
     problems_clear(&request->problems);
     free(request);
 }

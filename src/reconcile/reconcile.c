@@ -18,6 +18,7 @@ struct reconciler *reconcile_new(struct ev_loop *loop, const struct reconcile_pr
     reconciler->repair = repair;
     reconciler->listener = listener;
     reconciler->listener_context = context;
+    reconciler->deadline_fd = -1;
     queue_init(&reconciler->queue, reconciler);
     ev_timer_init(&reconciler->pass_timer, host_pass, 0., 0.);
     reconciler->pass_timer.data = reconciler;
@@ -33,6 +34,7 @@ void reconcile_free(struct reconciler *reconciler)
         machine_free(reconciler, reconciler->machines[i]);
     free(reconciler->machines);
     queue_clear(&reconciler->queue, reconciler);
+    change_stop(reconciler);
     network_clear(&reconciler->wanted);
     text_clear(&reconciler->troubles);
     problems_clear(&reconciler->file_errors);

@@ -16,6 +16,10 @@ struct reconcile_providers {
     void *netdev;
     const struct network *(*network_observed)(void *netdev);
     void (*network_apply)(void *netdev, const struct step *step, step_done done, void *context);
+    /* What a step would say to the kernel, to be kept and said later; the caller's. */
+    int (*network_encode)(void *netdev, const struct step *step, struct replay **ret_replay, struct error *err);
+    /* Gives steps that delete something their `undo`: the thing as the kernel tells of it now. */
+    void (*network_keep)(void *netdev, struct plan *plan);
     void *tap;
     void (*tap_apply)(void *tap, const struct step *step, step_done done, void *context);
     void *vmm;
@@ -29,15 +33,32 @@ struct reconcile_providers {
     bool (*manager_of)(void *managers, const struct interface *observed, struct manager_claim *ret_claim);
 };
 
+/* Network files as a change of the host's network leaves them. */
+struct file_edit {
+    char *path;
+    char *text; /* NULL: the file goes */
+};
+struct file_edits {
+    struct file_edit *items;
+    size_t count;
+};
+void file_edits_add(struct file_edits *edits, const char *path, const char *text);
+void file_edits_clear(struct file_edits *edits);
+
 /* The files, as WANTED. The applied copy lies in STATE_DIR. */
 struct reconcile_files {
     void *context;
+    const char *state_directory;
     /* The network files as they are now. Problems with errors: ret_network holds the rest. */
     void (*read_network)(void *context, struct network *ret_network, struct problems *problems);
     /* What start-up wants: the applied copy within one boot; on a new boot or a first start the files, and for a wrong one its copy. */
     void (*read_start)(void *context, struct network *ret_network, struct problems *problems);
-    /* What read_network, or read_start, gave last is about to be applied: its copy is written meanwhile, beside the loop. Each is
-     * followed by one of the next two. */
+    /* The applied copy alone. */
+    void (*read_applied)(void *context, struct network *ret_network, struct problems *problems);
+    /* The applied copy with these edits: what is wanted after a change of these files alone. */
+    void (*read_edited)(void *context, const struct file_edits *edits, struct network *ret_network, struct problems *problems);
+    /* What one of these gave last is about to be applied: its copy is written meanwhile, beside the loop. Each is followed by one of
+     * the next two; or, when a daemon ends in between, by resume_applied of the next. */
     void (*begin_applied)(void *context);
     int (*commit_applied)(void *context, struct error *err); /* it is the applied copy from now on; waits for what isn't written yet */
     void (*drop_applied)(void *context);                     /* it was not applied */
@@ -48,6 +69,17 @@ struct reconcile_files {
     /* What ifup and ifdown did, in RUN_DIR; NULL = they can't be kept. The text is the caller's; NULL when there is none. */
     char *(*read_hands)(void *context);
     int (*write_hands)(void *context, const char *text, struct error *err);
+    int (*wait_applied)(void *context, struct error *err);   /* until it is written, or can't be */
+    /* The copy that another daemon began, and what it wants. */
+    void (*resume_applied)(void *context, struct network *ret_network, struct problems *problems);
+    /* -EBUSY, naming it, for a file that differs from its applied copy: somebody has begun to change it. */
+    int (*check_edits)(void *context, const struct file_edits *edits, struct error *err);
+    /* The edits that take these back, as long as none is made. */
+    int (*save_edits)(void *context, const struct file_edits *edits, struct file_edits *ret_before, struct error *err);
+    /* All network files, as edits that bring them back. */
+    void (*save_all)(void *context, struct file_edits *ret_before);
+    /* Makes the edits, each file at once and for good (fsync). others_go: network files that no edit names are removed. */
+    int (*write_edits)(void *context, const struct file_edits *edits, bool others_go, struct error *err);
     /* The VM files; the caller frees each and the array. */
     size_t (*read_vms)(void *context, struct vm ***ret_vms, struct problems *problems);
     int (*write_vm)(void *context, const char *name, const char *text, struct error *err);
@@ -88,7 +120,21 @@ void reconcile_nic_changed(struct reconciler *reconciler, const char *vm, const 
 const struct network *reconcile_network_observed(const struct reconciler *reconciler);
 const struct network *reconcile_network_wanted(const struct reconciler *reconciler);
 void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems); /* what apply would do now */
-void reconcile_apply(struct reconciler *reconciler, bool repair, reconcile_done done, void *context);
+/* confirm: seconds until it is taken back unless somebody confirms; 0 = it is final at once. */
+void reconcile_apply(struct reconciler *reconciler, bool repair, double confirm, reconcile_done done, void *context);
+/* What waits to be confirmed: an apply or an iface verb with a deadline, or a transaction that iface-begin opened. At most one. */
+struct reconcile_pending {
+    const char *name; /* "apply", "iface-bridge eth0 br0", "iface-begin" */
+    bool transaction;
+    double seconds;   /* that are left; 0 for a transaction, which has no deadline */
+};
+bool reconcile_pending(const struct reconciler *reconciler, struct reconcile_pending *ret_pending);
+/* transaction: as iface-commit and iface-rollback say it. Either ends whatever is pending. */
+void reconcile_confirm(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context);
+void reconcile_rollback(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context);
+void reconcile_begin(struct reconciler *reconciler, reconcile_done done, void *context);
+/* The name of the last change, when nobody confirmed it; NULL = none. The caller's. */
+char *reconcile_unconfirmed(const struct reconciler *reconciler);
 /* Why an interface is as it is: "up", "waits for br0", "foreign", … into text. */
 void reconcile_interface_reason(struct reconciler *reconciler, const struct interface *interface, char *text, size_t size);
 /* Does another program hold this interface? */

@@ -4,6 +4,7 @@
 #include <ev.h>
 
 #include "base/backoff.h"
+#include "base/boot.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "reconcile/reconcile.h"
@@ -39,6 +40,63 @@ void hand_load(struct reconciler *reconciler); /* from RUN_DIR */
 void hand_accept(struct reconciler *reconciler, struct hand_list *list);
 /* Warns of what apply would do to it. */
 void hand_warn(const struct reconciler *reconciler, const struct network *files, struct problems *problems);
+/* -- journal.c: what takes back a change of the host's network, on disk -------------------------------------------------------------- */
+
+struct journal_part {
+    struct plan undo;         /* in the order in which it is to be run; STEP_REPLAY and STEP_SYSCTL_SET only */
+    struct file_edits before; /* the files as they were */
+};
+
+/* Of the change that is under way or waits for a confirm. */
+struct journal {
+    char *name; /* NULL = there is none */
+    char boot_id[BOOT_ID_SIZE];
+    bool pending;     /* `kept` is done and waits: for `confirm` until the deadline, or, a transaction, for iface-commit */
+    bool transaction; /* iface-begin: its kept.before holds all files */
+    double deadline;  /* boot_time(); 0 = none */
+    struct journal_part kept, running;
+};
+
+void journal_part_clear(struct journal_part *part);
+void journal_clear(struct journal *journal);
+int journal_write(const struct reconciler *reconciler, bool durable, struct error *err);
+/* From now on there is nothing to take back. */
+int journal_commit(const struct reconciler *reconciler, struct error *err);
+bool journal_is_committed(const struct reconciler *reconciler);
+void journal_remove(const struct reconciler *reconciler);
+/* Into reconciler->journal: 1; 0 when there is none; -errno when it can't be read. */
+int journal_read(struct reconciler *reconciler, struct error *err);
+void journal_set_aside(const struct reconciler *reconciler);
+/* An apply that was not confirmed: until the next one its files differ from what is wanted, and that is said. */
+void journal_mark_unconfirmed(const struct reconciler *reconciler, const char *text);
+void journal_clear_unconfirmed(const struct reconciler *reconciler);
+char *journal_unconfirmed(const struct reconciler *reconciler); /* NULL = none; the caller's */
+
+/* -- change.c: a change of the host's network, from its plan to its end -------------------------------------------------------------- */
+
+struct request;
+
+struct change {
+    struct network wanted;    /* WANTED of the files, once it is through */
+    struct file_edits edits;  /* network files that change with it */
+    double confirm;           /* seconds until it is taken back unless somebody confirms; 0 = it is final at once */
+    bool joins;               /* becomes part of a pending iface-begin */
+    /* Is the host in order? Asked when all steps were taken and the files are written; ends in change_checked(). NULL = not asked. */
+    void (*check)(struct reconciler *reconciler, struct request *request);
+    struct plan told;         /* what was run, for the requester: operations and texts */
+};
+
+void change_clear(struct change *change);
+/* Names what has to be confirmed or taken back first: -EBUSY. */
+int change_may_begin(const struct reconciler *reconciler, const struct request *request, struct error *err);
+/* Of the host queue's running request, whose files were read last: puts on record what takes the plan back, runs it, writes the files,
+ * checks, and makes all of it final, or pending. What fails on the way takes all of it back. Ends in queue_finish. Takes the plan. */
+void change_run(struct reconciler *reconciler, struct request *request, struct plan *plan);
+void change_checked(struct reconciler *reconciler, int result, const struct error *err);
+void change_stop(struct reconciler *reconciler);
+/* At start-up, before anything is wanted: ends or takes back what another daemon left behind, then calls go_on (from the loop or from
+ * within the call). If something is still pending then, WANTED is read; else not. */
+void change_recover(struct reconciler *reconciler, void (*go_on)(struct reconciler *reconciler));
 
 /* -- requests: what waits for its turn --------------------------------------------------------------------------------------------- */
 
@@ -60,9 +118,11 @@ struct request {
     double timeout;
     struct vm *provisional; /* WANTED until the plan succeeded */
     /* of network requests */
-    bool repair;    /* apply: go on repairing afterwards? */
+    bool sets_repair, repair; /* apply: go on repairing afterwards? */
+    bool commits;             /* confirm, rollback: of a transaction */
+    struct error failure;     /* while what was done is taken back */
     bool autostart; /* start */
-    struct network wanted;
+    struct change change;
     struct problems problems;
     char *word; /* ifup, ifdown: which interface */
     bool up;
@@ -121,6 +181,10 @@ struct reconciler {
     bool repair;
     bool adopted;          /* start-up is through: repair may act */
     struct queue queue;
+    struct journal journal;
+    int deadline_fd;       /* a timer by boot_time(); -1 = none */
+    ev_io deadline;
+    void (*recovered)(struct reconciler *reconciler);
     struct text troubles;
     struct problems file_errors; /* found when the files were last read */
     ev_timer pass_timer;   /* a repair pass is due */
@@ -149,6 +213,10 @@ bool claim_of(const struct reconciler *reconciler, const struct interface *obser
 void claim_warn(const struct reconciler *reconciler, const struct network *wanted, struct problems *problems);
 
 /* host.c */
+/* Says what the kernel shows otherwise than what is wanted, after everything was done. What it can't do at all may have shown only
+ * now, and is no failure: it goes to `known`. */
+int host_verify(struct reconciler *reconciler, struct problems *known, struct error *err);
+void host_remember_troubles(struct reconciler *reconciler, const struct problems *problems);
 const struct network *host_observed(const struct reconciler *reconciler);
 /* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */
 void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted);

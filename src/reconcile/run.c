@@ -1,6 +1,6 @@
-/* Runs a plan. A step goes to the provider that its kind names. Steps of an all-or-nothing plan that go to the kernel's network are
- * handed over several at a time: their provider takes them in order, and none behind one that failed (step->chain), so that only the
- * hand-over is saved. All others begin when the one before is done. */
+/* Runs a plan. A step goes to the provider that its kind names. Steps that go to the kernel's network are handed over several at a
+ * time where the plan is all or nothing, or takes back what another did: their provider takes them in order (of the former none
+ * behind one that failed: step->chain), so that only the hand-over is saved. All others begin when the one before is done. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +23,9 @@ struct run {
     struct reconciler *reconciler;
     struct plan plan;
     struct taken *taken; /* one per step */
-    size_t next;         /* step to begin; when undoing: behind the one to take back */
+    size_t next;         /* step to begin */
     size_t in_flight;
     int chain;           /* step->chain of all */
-    struct step inverse;
     struct error first; /* failure; code 0 = none */
     char (*failed)[INTERFACE_NAME_SIZE]; /* interfaces that something could not be done to */
     size_t failed_count;
@@ -50,6 +49,8 @@ static void run_end(struct run *run)
 
 static bool depends_on_failed(const struct run *run, const struct step *step)
 {
+    if (run->plan.takes_back)
+        return false;
     for (size_t i = 0; i < run->failed_count; i++)
         if (text_equal(run->failed[i], step->interface) || text_equal(run->failed[i], step->needs))
             return true;
@@ -105,7 +106,9 @@ static void note_failure(struct run *run, const struct step *step, const struct 
     describe_failure(step, err, &failure);
     if (!run->first.code)
         run->first = failure;
-    if (!run->plan.all_or_nothing)
+    if (run->plan.takes_back)
+        log_error("%s: could not %s", run->plan.name, failure.text);
+    else if (!run->plan.all_or_nothing)
         log_warning("%s: %s", run->plan.name, failure.text);
     if (step->interface[0])
         remember_failed(run, step->interface);
@@ -130,11 +133,11 @@ static bool may_begin(const struct run *run)
     if (run->in_flight == 0)
         return true;
     /* Whatever is in flight was begun behind a network step, or it is one. */
-    return run->plan.all_or_nothing && run->in_flight < WINDOW && is_network(&run->plan.steps[run->next])
-           && is_network(&run->plan.steps[run->next - 1]);
+    return (run->plan.all_or_nothing || run->plan.takes_back) && run->in_flight < WINDOW
+           && is_network(&run->plan.steps[run->next]) && is_network(&run->plan.steps[run->next - 1]);
 }
 
-static void undo_next(struct run *run);
+static void take_back(struct run *run);
 
 static void go_on(struct run *run)
 {
@@ -151,36 +154,47 @@ static void go_on(struct run *run)
     if (run->in_flight)
         return;
     if (run->first.code && run->plan.all_or_nothing)
-        undo_next(run);
+        take_back(run);
     else
         run_end(run);
 }
 
 /* -- the way back ----------------------------------------------------------------------------------------------------------------- */
 
-static void undo_ended(void *context, int result, const struct error *err)
+static bool was_taken(const void *context, size_t index)
+{
+    return ((const struct run *)context)->taken[index].done;
+}
+
+/* Says of each step that was taken back whether it really was: by what is observed, not by what was asked. */
+static void note_remains(struct run *run, const struct plan *back)
+{
+    const struct network *observed = host_observed(run->reconciler);
+
+    for (size_t i = 0; i < back->count; i++)
+        if (!step_shows(&back->steps[i], observed)) {
+            error_set(&run->first, run->first.code, "%s; and could not %s", run->first.text, back->steps[i].text);
+            return;
+        }
+}
+
+static void back_ended(void *context, int result, const struct error *err, const struct plan *back)
 {
     struct run *run = context;
 
-    if (result < 0) {
-        log_error("%s: %s: %s: %s", run->plan.name, run->inverse.object, run->inverse.text, err ? err->text : "failed");
-        error_set(&run->first, run->first.code, "%s; and could not %s: %s", run->first.text, run->inverse.text,
-                  err ? err->text : "failed");
-    }
-    step_clear(&run->inverse);
-    undo_next(run);
+    if (result < 0)
+        error_set(&run->first, run->first.code, "%s; and could not %s", run->first.text, err->text);
+    else
+        note_remains(run, back);
+    run_end(run);
 }
 
-static void undo_next(struct run *run)
+static void take_back(struct run *run)
 {
-    while (run->next > 0) {
-        run->next--;
-        if (run->taken[run->next].done && step_invert(&run->plan.steps[run->next], &run->inverse)) {
-            begin_step(run, &run->inverse, undo_ended, run);
-            return;
-        }
-    }
-    run_end(run);
+    struct plan back;
+
+    plan_invert(&run->plan, was_taken, run, &back);
+    run_plan(run->reconciler, &back, back_ended, run);
 }
 
 /* --------------------------------------------------------------------------------------------------------------------------------- */

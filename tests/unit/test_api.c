@@ -249,7 +249,7 @@ static void test_apply(void **state)
     (void)state;
     plan_add(&fake.plan, STEP_LINK_CREATE, "br0", "create bridge br0");
     client_ask(&client, "POST", "/v1/apply", "{\"repair\": false}");
-    wait_for_call("apply repair=0");
+    wait_for_call("apply repair=0 confirm=0");
     assert_int_equal(ask("GET", "/v1/vms", "", NULL), 200); /* the loop is free meanwhile */
     fake_finish(0, NULL);
     assert_int_equal(client_answer(&client, &json), 200);
@@ -264,7 +264,7 @@ static void test_apply_that_ends_at_once(void **state)
     (void)state;
     fake.at_once = true;
     assert_int_equal(ask("POST", "/v1/apply", "", NULL), 200);
-    assert_string_equal(fake.called, "apply repair=1");
+    assert_string_equal(fake.called, "apply repair=1 confirm=0");
 }
 
 static void test_apply_with_problems(void **state)
@@ -423,7 +423,8 @@ static void test_wrong_bodies(void **state)
     assert_int_equal(ask("POST", "/v1/apply", "[]", NULL), 400);
     assert_int_equal(ask("POST", "/v1/apply", "{\"repair\": 1}", NULL), 400);
     assert_int_equal(ask("POST", "/v1/apply", "{\"what\": 1}", NULL), 400);
-    assert_int_equal(ask("POST", "/v1/apply", "{\"confirm\": 30}", NULL), 501);
+    assert_int_equal(ask("POST", "/v1/apply", "{\"confirm\": -1}", NULL), 400);
+    assert_int_equal(ask("POST", "/v1/apply", "{\"confirm\": 86401}", NULL), 400);
     assert_string_equal(fake.called, "");
 }
 

@@ -15,7 +15,7 @@ static void test_a_client_that_goes_away(void **state)
 
     (void)state;
     client_ask(&client, "POST", "/v1/apply", "{\"repair\": true}");
-    wait_for_call("apply repair=1");
+    wait_for_call("apply repair=1 confirm=0");
     client_close(&client);
     assert_int_equal(ask("GET", "/v1/vms", "", NULL), 200);
     fake_finish(0, NULL); /* the request went on; its answer is dropped */
@@ -444,7 +444,7 @@ static void test_who_may_do_what(void **state)
     assert_int_equal(status_for(12345, 12345, may_look, change), 403);
     assert_int_equal(status_for(12345, 12345, may_look, console), 403);
     assert_int_equal(status_for(12345, 12345, may_change, console), 426);
-    assert_string_equal(fake.called, "apply repair=1");
+    assert_string_equal(fake.called, "apply repair=1 confirm=0");
 }
 
 static void test_a_refusal_names_the_cure(void **state)

@@ -43,6 +43,7 @@ static struct {
     struct error err;
     struct problems problems; /* of plan and apply */
     struct plan plan;
+    struct reconcile_pending pending;
 } fake;
 
 static void fake_finish(int result, const char *text)
@@ -105,10 +106,10 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     problems_add(problems, true, "ifcfg-br0", 3, 1, "STP=maybe is neither yes nor no");
 }
 
-void reconcile_apply(struct reconciler *reconciler, bool repair, reconcile_done done, void *context)
+void reconcile_apply(struct reconciler *reconciler, bool repair, double confirm, reconcile_done done, void *context)
 {
     (void)reconciler;
-    snprintf(fake.called, sizeof(fake.called), "apply repair=%d", repair);
+    snprintf(fake.called, sizeof(fake.called), "apply repair=%d confirm=%g", repair, confirm);
     fake_begin(done, context);
 }
 
@@ -119,6 +120,40 @@ void reconcile_interface_change(struct reconciler *reconciler, const char *word,
     snprintf(fake.called, sizeof(fake.called), "%s %s", up ? "ifup" : "ifdown", word);
     text_copy(ret_name, INTERFACE_NAME_SIZE, "eth0");
     fake_begin(done, context);
+}
+
+void reconcile_confirm(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "%s", transaction ? "commit" : "confirm");
+    fake_begin(done, context);
+}
+
+void reconcile_rollback(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "rollback%s", transaction ? " of the transaction" : "");
+    fake_begin(done, context);
+}
+
+void reconcile_begin(struct reconciler *reconciler, reconcile_done done, void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "begin");
+    fake_begin(done, context);
+}
+
+bool reconcile_pending(const struct reconciler *reconciler, struct reconcile_pending *ret_pending)
+{
+    (void)reconciler;
+    *ret_pending = fake.pending;
+    return fake.pending.name;
+}
+
+char *reconcile_unconfirmed(const struct reconciler *reconciler)
+{
+    (void)reconciler;
+    return NULL;
 }
 
 bool reconcile_repairs(const struct reconciler *reconciler)

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "reconcile/reconcile.h"
@@ -35,6 +36,7 @@ static struct {
     struct text log;    /* what providers were asked, one a line */
     const char *fail;   /* a step whose line has this fails */
     const char *words;  /* with these words; NULL: refused */
+    char state_directory[64];
     unsigned commits, answers;
     bool copying;       /* begun, and neither committed nor dropped */
     int result;         /* of the request that ended last */
@@ -111,6 +113,21 @@ static void network_apply(void *context, const struct step *step, step_done done
     } else if (step->op == STEP_LINK_SET) {
         set_link(step);
     }
+}
+
+/* What it would say is kept as a message of nothing but a header. */
+static int network_encode(void *context, const struct step *step, struct replay **ret_replay, struct error *err)
+{
+    (void)context, (void)step, (void)err;
+    *ret_replay = NEW(struct replay);
+    (*ret_replay)->size = 16;
+    (*ret_replay)->message = memory_new(16);
+    return 0;
+}
+
+static void network_keep(void *context, struct plan *plan)
+{
+    (void)context, (void)plan;
 }
 
 static void tap_apply(void *context, const struct step *step, step_done done, void *done_context)
@@ -208,6 +225,27 @@ static void drop_applied(void *context)
     host.copying = false;
 }
 
+static int wait_applied(void *context, struct error *err)
+{
+    (void)context, (void)err;
+    assert_true(host.copying);
+    return 0;
+}
+
+static int save_edits(void *context, const struct file_edits *edits, struct file_edits *ret_before, struct error *err)
+{
+    (void)context, (void)ret_before, (void)err;
+    assert_int_equal(edits->count, 0);
+    return 0;
+}
+
+static int write_edits(void *context, const struct file_edits *edits, bool others_go, struct error *err)
+{
+    (void)context, (void)others_go, (void)err;
+    assert_int_equal(edits->count, 0);
+    return 0;
+}
+
 static size_t read_vms(void *context, struct vm ***ret_vms, struct problems *problems)
 {
     (void)context, (void)problems;
@@ -284,14 +322,19 @@ static void expect_log(const char *expected)
 static int set_up(void **state)
 {
     struct reconcile_providers providers = {.network_observed = network_observed, .network_apply = network_apply,
+                                            .network_encode = network_encode, .network_keep = network_keep,
                                             .tap_apply = tap_apply, .vm_observed = vm_observed, .vm_list = vm_list,
                                             .vm_apply = vm_apply};
     struct reconcile_files files = {.read_network = read_network, .read_start = read_network, .begin_applied = begin_applied,
-                                    .commit_applied = commit_applied, .drop_applied = drop_applied, .read_vms = read_vms, .write_nic = write_nic};
+                                    .commit_applied = commit_applied, .drop_applied = drop_applied,
+                                    .wait_applied = wait_applied, .save_edits = save_edits, .write_edits = write_edits,
+                                    .read_vms = read_vms, .write_nic = write_nic, .state_directory = host.state_directory};
 
     (void)state;
     memset(&host, 0, sizeof(host));
     log_set_level("error");
+    text_copy(host.state_directory, sizeof(host.state_directory), "/tmp/test_reconcile.XXXXXX");
+    assert_non_null(mkdtemp(host.state_directory));
     host.loop = ev_loop_new(0);
     host.reconciler = reconcile_new(host.loop, &providers, &files, true, NULL, NULL);
     put(&host.kernel, "eth0", INTERFACE_ETHERNET);
@@ -317,12 +360,13 @@ static int tear_down(void **state)
         vm_free(host.definitions[i]);
     free(host.definitions);
     text_clear(&host.log);
+    file_remove(host.state_directory, NULL);
     return 0;
 }
 
 static void apply(void)
 {
-    reconcile_apply(host.reconciler, true, ended, NULL);
+    reconcile_apply(host.reconciler, true, 0, ended, NULL);
     wait_for_answer();
 }
 
@@ -399,8 +443,8 @@ static void requests_are_served_in_their_order(void **state)
 
     (void)state;
     want_bridge("br5");
-    reconcile_apply(host.reconciler, true, ended, NULL);
-    reconcile_apply(host.reconciler, true, ended, NULL);
+    reconcile_apply(host.reconciler, true, 0, ended, NULL);
+    reconcile_apply(host.reconciler, true, 0, ended, NULL);
     assert_string_equal(reconcile_busy(host.reconciler) ? "early" : "", "");
     while (host.answers < answers + 2)
         ev_run(host.loop, EVRUN_ONCE);
@@ -424,7 +468,7 @@ static void without_repair_it_stays_away(void **state)
 {
     (void)state;
     want_bridge("br5");
-    reconcile_apply(host.reconciler, false, ended, NULL);
+    reconcile_apply(host.reconciler, false, 0, ended, NULL);
     wait_for_answer();
     settle();
     text_clear(&host.log);
@@ -628,7 +672,7 @@ static void a_vm_that_ends_by_itself_leaves_no_tap(void **state)
 static void an_unfinished_request_is_answered_at_the_end(void **state)
 {
     (void)state;
-    reconcile_apply(host.reconciler, true, ended, NULL);
+    reconcile_apply(host.reconciler, true, 0, ended, NULL);
     reconcile_free(host.reconciler);
     host.reconciler = NULL;
     assert_int_equal(host.result, -ECANCELED);

@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# A change of the host's network comes back by itself unless somebody confirms it: also when the daemon is killed, when the machine
+# reboots, and when the daemon is killed before any single message of the change. "Comes back" is a comparison of kernel dumps.
+. "$(dirname "$0")/lib.sh"
+
+host peer
+join here eth0 peer eth0
+join here eth1 peer eth1
+on peer ip address add 192.0.2.2/24 dev eth0
+br0=$CONFIG/network/ifcfg-br0 eth0=$CONFIG/network/ifcfg-eth0 eth1=$CONFIG/network/ifcfg-eth1
+
+# A NIC with an address, a route and a bridge beside it; and what it is to become: other addresses, a port of the bridge.
+write_old() {
+	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=0 IPADDR=198.51.100.1 PREFIX=24 >"$br0"
+	printf '%s\n' DEVICE=eth0 IPADDR=192.0.2.1 PREFIX=24 GATEWAY=192.0.2.254 MTU=1400 >"$eth0"
+	printf '%s\n' DEVICE=eth1 BRIDGE=br0 >"$eth1"
+}
+write_new() {
+	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=2 IPADDR=192.0.2.1 PREFIX=24 GATEWAY=192.0.2.253 >"$br0"
+	printf '%s\n' DEVICE=eth0 BRIDGE=br0 MTU=1450 >"$eth0"
+	printf '%s\n' DEVICE=eth1 IPADDR=203.0.113.1 PREFIX=24 >"$eth1"
+	printf '%s\n' TYPE=Bridge DEVICE=br1 MACADDR=02:00:00:00:00:b1 IPADDR=203.0.113.129 PREFIX=25 >"$CONFIG/network/ifcfg-br1"
+}
+# IPv6 link-local addresses are the kernel's own business; it makes them when it likes, and with the routes that belong to them.
+state() { kernel_state | grep -v '"fe80:\|"local":"fe80\|"dst":"ff00::/8"\|anycast\|multicast'; }
+is_old() { same "$old" "$(state)"; }
+is_new() { same "$new" "$(state)"; }
+nothing_pends() { trestle --json status | jq -e '.pending == null' && [[ ! -e $STATE/change.json && ! -e $STATE/change.committed ]]; }
+pends() { trestle --json status | jq -e ".pending.name == \"$1\""; }
+
+ip link add foreign0 type bridge
+write_old
+daemon_start
+check "the old state needs nothing" trestle plan
+old=$(state)
+write_new
+check "the new state" trestle apply
+new=$(state)
+check "and back by apply" sh -c "rm '$CONFIG/network/ifcfg-br1'"
+write_old
+check "apply the old files" trestle apply
+check "apply(new), apply(old) gives what was before" is_old
+ip address add 192.0.2.77/32 dev eth0 # somebody else's; a port is flushed, so this goes with an apply, and is back after a rollback
+old=$(state)
+
+# --- confirmed ---
+write_new
+check "apply --confirm returns at once" trestle apply --confirm 600
+check "the new state is there" is_new
+check "it waits" pends apply
+check "status says so" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' status | grep -q 'waits to be confirmed: apply'"
+check "another apply is refused" not trestle apply
+check "and named" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' apply 2>&1 | grep -q \"'apply' waits to be confirmed\""
+check "confirm" trestle confirm
+check "nothing waits any more" nothing_pends
+check "the new state stays" is_new
+check "a second confirm is refused" not trestle confirm
+check "so is a rollback" not trestle rollback
+daemon_stop
+daemon_start
+check "also over a restart" is_new
+rm "$CONFIG/network/ifcfg-br1"
+write_old
+check "apply the old files again" trestle apply
+ip address add 192.0.2.77/32 dev eth0
+check "the old state is back" is_old
+
+# --- taken back ---
+write_new
+check "apply --confirm, for a rollback" trestle apply --confirm 600
+check "rollback" trestle rollback
+check "rollback brings the old state back" is_old
+check "nothing waits after it" nothing_pends
+check "the files differ still, and plan says so" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' plan; [ \$? -eq 2 ]"
+check "status says why" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' status | grep -q 'nobody confirmed the last apply'"
+check "apply --confirm 1" trestle apply --confirm 1
+eventually "its time passes" nothing_pends
+check "the deadline brings the old state back" is_old
+
+# --- the daemon dies while it waits ---
+check "apply --confirm, for a kill" trestle apply --confirm 600
+daemon_kill9
+daemon_start
+check "the next daemon goes on waiting" pends apply
+check "in the new state" is_new
+daemon_stop
+daemon_start
+check "so does one after a stop" pends apply
+check "its rollback brings the old state back" trestle rollback
+check "the old state is back, three daemons later" is_old
+check "apply --confirm 2, for a deadline without a daemon" trestle apply --confirm 2
+daemon_kill9
+daemon_start
+eventually "a deadline that passed meanwhile" nothing_pends
+check "brings the old state back" is_old
+
+# --- the machine reboots while it waits ---
+reboot() { # the kernel forgets, RUN_DIR is empty, the boot has another id
+	daemon_kill9
+	ip link delete br0 2>/dev/null || true
+	ip link delete br1 2>/dev/null || true
+	ip address flush dev eth0
+	ip address flush dev eth1
+	ip link set eth0 nomaster mtu 1500 down
+	ip link set eth1 nomaster down
+	rm -rf "${RUN:?}"/*
+	cat /proc/sys/kernel/random/uuid >"$STATE/../boot_id"
+	mount --bind "$STATE/../boot_id" /proc/sys/kernel/random/boot_id
+	daemon_start
+	ip address add 192.0.2.77/32 dev eth0
+}
+without_macs() { sed 's/"address":"[0-9a-f:]*",//' <<<"$1"; } # a bridge that is made anew has a MAC of its own until its ports come
+check "apply --confirm, for a reboot" trestle apply --confirm 600
+reboot
+check "nothing waits after a reboot" nothing_pends
+check "the reboot took it back" same "$(without_macs "$old")" "$(without_macs "$(state)")"
+reboot
+check "at the next boot the applied copy counts still" same "$(without_macs "$old")" "$(without_macs "$(state)")"
+check "an apply makes an end of that" trestle apply
+check "status has nothing more to say" not sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' status | grep -q 'nobody confirmed'"
+rm "$CONFIG/network/ifcfg-br1"
+write_old
+check "the old files once more" trestle apply
+old=$(state)
+
+# --- transactions ---
+check "iface-begin" trestle iface-begin
+check "a second one is refused" not trestle iface-begin
+check "so is an apply" not trestle apply
+printf '%s\n' TYPE=Bridge DEVICE=br9 >"$CONFIG/network/ifcfg-br9"
+echo '# edited' >>"$eth0"
+daemon_kill9
+daemon_start
+check "a transaction outlives the daemon" pends iface-begin
+check "iface-rollback" trestle iface-rollback
+check "a file that came in between is gone" not test -e "$CONFIG/network/ifcfg-br9"
+check "an edit is taken back" not grep -q edited "$eth0"
+check "a second iface-rollback is refused" not trestle iface-rollback
+check "in virsh's words" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' iface-rollback 2>&1 | grep -q 'no transaction running, nothing to rollback'"
+check "iface-begin again" trestle iface-begin
+printf '%s\n' TYPE=Bridge DEVICE=br9 >"$CONFIG/network/ifcfg-br9"
+check "iface-commit" trestle iface-commit
+check "a file that came in between stays" test -e "$CONFIG/network/ifcfg-br9"
+rm "$CONFIG/network/ifcfg-br9"
+
+# --- the daemon dies before any single message ---
+daemon_stop
+daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+crashes_at() { # N COMMAND...
+	local status=0
+	echo "$1" >"$RUN/crash"
+	"${@:2}" >/dev/null 2>&1 || true
+	rm -f "$RUN/crash"
+	if kill -0 "$daemon_pid" 2>/dev/null && trestle list >/dev/null 2>&1; then
+		return 1
+	fi
+	wait "$daemon_pid" || status=$?
+	daemon_pid=
+	((status == 137)) || fail "trestled: ended with status $status before message $1 of: ${*:2}"
+}
+quietly() { # DESCRIPTION COMMAND...: says only what goes wrong
+	local output
+	output=$("${@:2}" 2>&1) || fail "$1"$'\n'"$output"
+}
+settled() { is_old || is_new; }
+walk() { # NAME COMMAND...
+	local n old_count=0 new_count=0
+	for ((n = 1; n < 200; n++)); do
+		write_old
+		rm -f "$CONFIG/network/ifcfg-br1"
+		quietly "$1: the old state before message $n" trestle apply
+		ip address replace 192.0.2.77/32 dev eth0
+		old=$(state)
+		write_new
+		if ! crashes_at "$n" "${@:2}"; then
+			check "$1: all $((n - 1)) places: $old_count times the old state, $new_count times the new one" is_new
+			((old_count > 10)) || fail "$1: is the hook in the way?"
+			daemon_kill9 # its hook counts on
+			daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+			trestle confirm >/dev/null 2>&1 || true
+			return
+		fi
+		daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+		quietly "$1, killed before message $n: between old and new"$'\n'"$(same "$old" "$(state)")" settled
+		if is_old >/dev/null; then
+			old_count=$((old_count + 1))
+			quietly "$1, killed before message $n: the old state, and something waits" nothing_pends
+		else
+			new_count=$((new_count + 1))
+			trestle confirm >/dev/null 2>&1 || true
+		fi
+	done
+	fail "$1: no end after 200 messages"
+}
+walk "apply" trestle apply
+walk "apply --confirm" trestle apply --confirm 600
+daemon_stop
