@@ -271,11 +271,27 @@ bool diff_is_ours(const struct interface *observed)
     return observed->owner == OWNER_TRESTLE || observed->half_made;
 }
 
+/* A link that somebody else made, and that was in order as the files called it their own: it had nothing to be adopted for. */
+static bool was_applied(const struct diff *diff, const struct interface *observed)
+{
+    const struct interface *previous = network_find(diff->previous, observed->name);
+
+    return previous && previous->onboot && interface_has(previous, FIELD_KIND) && previous->kind == observed->kind
+           && is_made_by_trestle(previous->kind);
+}
+
+/* What a mark, or the applied copy, says is ours, and no file names any more. */
+static bool goes(const struct diff *diff, const struct interface *observed)
+{
+    return observed->kind != INTERFACE_TAP && !network_find(diff->wanted, observed->name)
+           && (diff_is_ours(observed) || was_applied(diff, observed));
+}
+
 static void plan_link_deletion(struct diff *diff, const struct interface *observed)
 {
     char line[64];
 
-    if (!diff_is_ours(observed) || observed->kind == INTERFACE_TAP || network_find(diff->wanted, observed->name))
+    if (!goes(diff, observed))
         return;
     snprintf(line, sizeof(line), "delete %s %s", interface_kind_names[observed->kind], observed->name);
     diff_add_step(diff, STEP_LINK_DELETE, observed->name, line)->from = interface_copy(observed);
@@ -286,7 +302,7 @@ static void plan_parts_away(struct diff *diff, const struct interface *previous,
     struct diff_link link = {.previous = previous, .wanted = wanted};
 
     link.observed = network_find(diff->observed, previous ? previous->name : wanted->name);
-    if (!link.observed || (!wanted && diff_is_ours(link.observed)))
+    if (!link.observed || goes(diff, link.observed))
         return;
     if (!wanted || !diff->skipped[diff_index(diff->wanted, wanted->name)]) {
         route_diff_delete(diff, &link);
@@ -341,6 +357,29 @@ static bool is_nobodys(const struct diff *diff, const struct interface *observed
     return true;
 }
 
+/* Marks are no fields: what a file states and the kernel has is in order, whoever made it. */
+static bool is_in_order(const struct interface *wanted, const struct interface *observed)
+{
+    bool in_order = !interface_changed_fields(wanted, observed);
+
+    for (size_t i = 0; i < wanted->address_count && in_order; i++) {
+        in_order = false;
+        for (size_t j = 0; j < observed->address_count && !in_order; j++)
+            in_order = address_same(&wanted->addresses[i], &observed->addresses[j]);
+    }
+    for (size_t i = 0; i < wanted->route_count && in_order; i++) {
+        in_order = false;
+        for (size_t j = 0; j < observed->route_count && !in_order; j++)
+            in_order = route_same(&wanted->routes[i], &observed->routes[j]);
+    }
+    return in_order;
+}
+
+static bool must_be_adopted(const struct interface *wanted, const struct interface *observed)
+{
+    return is_made_by_trestle(wanted->kind) && !diff_is_ours(observed) && !is_in_order(wanted, observed);
+}
+
 static void check_existing(struct diff *diff, size_t index, const struct interface *observed)
 {
     const struct interface *wanted = diff->wanted->items[index];
@@ -353,7 +392,7 @@ static void check_existing(struct diff *diff, size_t index, const struct interfa
              && memcmp(wanted->hwaddr, observed->permanent_mac, 6) != 0
              && !(interface_has(wanted, FIELD_MAC) && memcmp(wanted->mac, observed->mac, 6) == 0))
         diff_skip(diff, index, false, "%s: has different MAC address than HWADDR expects, ignoring", wanted->name);
-    else if (is_made_by_trestle(wanted->kind) && !diff_is_ours(observed) && !diff->adopt && !is_nobodys(diff, observed) && interface_changed_fields(wanted, observed))
+    else if (!diff->adopt && must_be_adopted(wanted, observed) && !is_nobodys(diff, observed))
         diff_skip(diff, index, true, "%s: was made by somebody else and differs from its file: 'trestle apply' takes it over", wanted->name);
 }
 
@@ -585,7 +624,7 @@ static void plan_link(struct diff *diff, const struct interface *wanted)
     fields = (interface_changed_fields(wanted, observed) & ~FIELD_BIT(FIELD_BOND_PRIMARY)) | dropped_vlans(diff, wanted, observed);
     if (observed->half_made)
         plan_mark(diff, observed, "mark it as made by trestle (its making was cut short)");
-    else if (fields && is_made_by_trestle(wanted->kind) && !diff_is_ours(observed))
+    else if (must_be_adopted(wanted, observed))
         plan_mark(diff, observed, "adopt it: it was made by somebody else and is trestle's from now on");
     if (fields & FIELD_BIT(FIELD_UP))
         plan_parent_up(diff, wanted);

@@ -283,6 +283,8 @@ struct interface {
     bool carrier;         /* IFF_LOWER_UP */
     uint8_t operstate;    /* IF_OPER_* */
     enum owner owner;
+    uint32_t group;       /* IFLA_GROUP */
+    bool has_alias;
     bool half_made;       /* ours by its group, but without the alias */
 };
 

@@ -11,7 +11,7 @@ enum step_op {
     /* the host's network; done by src/netdev */
     STEP_LINK_CREATE,    /* to: the link with all of `fields`; it is marked as ours */
     STEP_LINK_DELETE,    /* from: the link as it was */
-    STEP_LINK_SET,       /* from, to, fields: only those fields change */
+    STEP_LINK_SET,       /* from, to, fields: only those fields change; without any, whose link it is (owner) */
     STEP_ADDRESS_ADD,    /* interface, address */
     STEP_ADDRESS_DELETE,
     STEP_ADDRESS_RENEW,  /* interface, address: it is there; its lifetimes are set anew */

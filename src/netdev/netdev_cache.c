@@ -164,7 +164,7 @@ static bool same_link(const struct interface *a, const struct interface *b)
     return a->set == b->set && a->kind == b->kind && a->up == b->up && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0
            && a->mtu == b->mtu && a->master_index == b->master_index && text_equal(a->master, b->master)
            && text_equal(a->kind_name, b->kind_name) && a->carrier == b->carrier && a->operstate == b->operstate
-           && a->owner == b->owner && a->half_made == b->half_made && a->is_slave == b->is_slave
+           && a->group == b->group && a->has_alias == b->has_alias && a->is_slave == b->is_slave
            && memcmp(a->permanent_mac, b->permanent_mac, sizeof(a->permanent_mac)) == 0
            && a->parent_index == b->parent_index && text_equal(a->parent, b->parent)
            && memcmp(&a->bridge, &b->bridge, sizeof(a->bridge)) == 0 && memcmp(&a->port, &b->port, sizeof(a->port)) == 0

@@ -218,6 +218,22 @@ static void add_alias(struct netdev_request *request)
     netdev_write_add(request, &draft);
 }
 
+/* A link that somebody else made becomes ours, or theirs again. An alias of theirs stays; the group says enough then. */
+static void add_owner(struct netdev_request *request, const struct interface *from, const struct interface *to)
+{
+    bool ours = to->owner == OWNER_TRESTLE;
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    mnl_attr_put_u32(&draft.header, IFLA_GROUP, ours ? TRESTLE_GROUP : to->group);
+    if (ours && !from->has_alias)
+        mnl_attr_put_strz(&draft.header, IFLA_IFALIAS, TRESTLE_ALIAS);
+    else if (!ours && !to->has_alias)
+        mnl_attr_put(&draft.header, IFLA_IFALIAS, 0, NULL);
+    snprintf(draft.message.what, sizeof(draft.message.what), ours ? "mark as trestle's" : "take the mark away");
+    netdev_write_add(request, &draft);
+}
+
 static void add_delete(struct netdev_request *request, enum netdev_when when)
 {
     struct netdev_draft draft;
@@ -380,5 +396,7 @@ int netdev_change_set(struct netdev_request *request, const struct step *step, s
     add_rest(request, to, (fields & FIELD_PORT_ALL) | last);
     if (step->from && step->from->half_made)
         add_alias(request);
+    else if (step->from && !fields && step->from->owner != to->owner)
+        add_owner(request, step->from, to);
     return 0;
 }

@@ -49,9 +49,11 @@ static void read_object(struct nl_object *object, void *context)
     interface->master_index = rtnl_link_get_master(link);
     if (mac && nl_addr_get_len(mac) == sizeof(interface->mac))
         memcpy(interface->mac, nl_addr_get_binary_addr(mac), sizeof(interface->mac));
-    if (rtnl_link_get_group(link) == TRESTLE_GROUP) {
+    interface->group = rtnl_link_get_group(link);
+    interface->has_alias = alias && *alias;
+    if (interface->group == TRESTLE_GROUP) {
         interface->owner = OWNER_TRESTLE;
-        interface->half_made = !alias || !*alias;
+        interface->half_made = !interface->has_alias;
     }
     text_copy(interface->kind_name, sizeof(interface->kind_name), word ? word : "");
     interface->kind = kind_of(interface->kind_name, flags, rtnl_link_get_arptype(link));
