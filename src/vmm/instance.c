@@ -101,16 +101,22 @@ void instance_send(struct instance *instance, const char *command, json_t *argum
 
 /* ---- Reading back ---- */
 
+/* A paused one that is reset is before its first instruction once more, and waits to be resumed. */
+static bool has_run(const struct vm *vm)
+{
+    return vm->state == VM_RUNNING || vm->state == VM_PAUSED;
+}
+
 void instance_read_status(struct instance *instance, const json_t *status)
 {
     const char *word = document_string(status, "status", "unknown");
     if (strcmp(word, "running") == 0)
         instance_enter_state(instance, VM_RUNNING, NULL);
-    else if (strcmp(word, "prelaunch") == 0)
+    else if (strcmp(word, "prelaunch") == 0 && !has_run(instance->vm))
         instance_enter_state(instance, VM_STARTING, NULL);
     else if (strcmp(word, "shutdown") == 0)
         instance_enter_state(instance, VM_IN_SHUTDOWN, instance->end_reason);
-    else if (strcmp(word, "paused") != 0)
+    else if (strcmp(word, "paused") != 0 && strcmp(word, "prelaunch") != 0)
         instance_enter_state(instance, VM_PAUSED, word); /* "io-error", "guest-panicked", … */
     else if (instance->vm->state != VM_PAUSED) /* else the reason that it has says more */
         instance_enter_state(instance, VM_PAUSED, NULL);

@@ -41,6 +41,27 @@ static void lives_from_start_to_end(void **state)
     vm_free(vm);
 }
 
+/* QEMU is before the guest's first instruction then, as it is at a start; but nobody is starting it. */
+static void reset_while_paused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vm *vm = make_vm("c2", "pc");
+    must(fixture, spawn(fixture, vm));
+    must(fixture, vm_step(fixture, STEP_VM_CONTINUE, vm));
+    must(fixture, vm_step(fixture, STEP_VM_STOP, vm));
+    must(fixture, vm_step(fixture, STEP_VM_RESET, vm));
+    const json_t *status = command(fixture, "c2", "query-status", NULL); /* behind the one that the reset's event led to */
+    while (strcmp(document_string(status, "status", ""), "prelaunch") != 0)
+        status = command(fixture, "c2", "query-status", NULL);
+    command(fixture, "c2", "query-status", NULL);
+    assert_int_equal(vmm_observed(fixture->vmm, "c2")->state, VM_PAUSED);
+    restart(fixture);
+    assert_int_equal(vmm_observed(fixture->vmm, "c2")->state, VM_PAUSED);
+    must(fixture, vm_step(fixture, STEP_VM_CONTINUE, vm));
+    assert_int_equal(vmm_observed(fixture->vmm, "c2")->state, VM_RUNNING);
+    vm_free(vm);
+}
+
 static void runs_unprivileged(void **state)
 {
     struct fixture *fixture = *state;
@@ -295,6 +316,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_VMM(lives_from_start_to_end),
+        WITH_VMM(reset_while_paused),
         WITH_VMM(runs_unprivileged),
         WITH_VMM(guest_powers_off),
         WITH_VMM(death_is_noticed),
