@@ -68,6 +68,14 @@ static json_t *guest_addresses(const json_t *interface)
     return list;
 }
 
+static void refuse(struct api_request *request, int code, const char *text)
+{
+    struct error err;
+
+    error_set(&err, code, "vm %s: %s", request->arguments[0], text);
+    api_answer_error(request, -code, &err);
+}
+
 static void agent_answered(void *context, const json_t *value, const struct error *err)
 {
     struct api_request *request = context;
@@ -77,7 +85,7 @@ static void agent_answered(void *context, const json_t *value, const struct erro
     if (!api_request_ended(request))
         return;
     if (err) {
-        api_answer_error(request, -err->code, err);
+        refuse(request, err->code, err->text);
         return;
     }
     list = json_array();
@@ -86,14 +94,6 @@ static void agent_answered(void *context, const json_t *value, const struct erro
                                               document_string(interface, "hardware-address", NULL), "addresses",
                                               guest_addresses(interface)));
     api_answer_json(request, MHD_HTTP_OK, list);
-}
-
-static void refuse(struct api_request *request, int code, const char *text)
-{
-    struct error err;
-
-    error_set(&err, code, "vm %s: %s", request->arguments[0], text);
-    api_answer_error(request, -code, &err);
 }
 
 static void ask_agent(struct api_request *request)

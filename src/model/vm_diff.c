@@ -154,7 +154,7 @@ static void plan_attach(struct plan *plan, const struct vm *vm, const struct nic
 {
     char line[160];
 
-    add_nic_step(plan, STEP_NIC_RECORD, vm, nic, "write down the intent");
+    add_nic_step(plan, STEP_NIC_RECORD, vm, nic, "reserve its place");
     plan_tap(plan, vm, nic, network);
     if (has_tap(nic))
         add_nic_step(plan, STEP_NIC_PASS_FDS, vm, nic, "pass its descriptors to QEMU");

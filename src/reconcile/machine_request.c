@@ -113,11 +113,31 @@ static int check_mac(struct reconciler *reconciler, const char *vm, const struct
     return 0;
 }
 
+/* Each TAP is one NIC's. */
+static int check_target(struct reconciler *reconciler, const char *vm, const struct nic *nic, struct error *err)
+{
+    for (size_t i = 0; nic->type != NIC_USER && i < reconciler->machine_count; i++) {
+        const struct machine *machine = reconciler->machines[i];
+
+        for (size_t j = 0; machine->wanted && j < machine->wanted->nic_count; j++) {
+            const struct nic *other = &machine->wanted->nics[j];
+
+            if (other->type == NIC_USER || !text_equal(other->target, nic->target)
+                || (text_equal(machine->name, vm) && text_equal(other->name, nic->name)))
+                continue;
+            return error_set(err, EEXIST, "TAP %s is that of vm %s nic %s: give another", nic->target, machine->name, other->name);
+        }
+    }
+    return 0;
+}
+
 int machine_request_check_nic(struct reconciler *reconciler, const char *vm, const struct nic *nic, struct error *err)
 {
     int result = machine_request_check_bridge(reconciler, nic, err);
 
     if (result == 0)
         result = check_mac(reconciler, vm, nic, err);
+    if (result == 0)
+        result = check_target(reconciler, vm, nic, err);
     return result < 0 ? error_prefix(err, "vm %s: nic %s", vm, nic->name) : 0;
 }

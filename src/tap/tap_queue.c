@@ -65,6 +65,16 @@ static int refuse_name(const char *action, const char *name, struct error *err)
     return error_set(err, EEXIST, "%s: %s: an interface of that name exists; delete it, or choose another Target=", name, action);
 }
 
+static int refuse_used(const char *name, struct error *err)
+{
+    char command[32] = "";
+    int pid = tap_owner_find(name, command, sizeof(command));
+
+    if (pid)
+        return error_set(err, EBUSY, "%s: open a TAP: process %d (%s) has it open", name, pid, command);
+    return error_set(err, EBUSY, "%s: open a TAP: another process has it open", name);
+}
+
 /* -- a new one ------------------------------------------------------------------------------------------------------------ */
 
 /* One more queue; the first makes the TAP. With IFF_TUN_EXCL the kernel says EBUSY when anything has the name; without it, a
@@ -114,9 +124,9 @@ static int attach_to_existing(int fd, const char *name, bool *several, bool gues
         code = attach(fd, name, *several ? IFF_MULTI_QUEUE : 0, header);
     }
     if (code == EINVAL)
-        return error_set(err, EINVAL, "%s: open a TAP: the interface of that name is none", name);
+        return error_set(err, EINVAL, "%s: open a TAP: the interface of that name is no TAP", name);
     if (code == EBUSY)
-        return error_set(err, EBUSY, "%s: open a TAP: another process has it open", name);
+        return refuse_used(name, err);
     if (code)
         return refuse("open", name, 0, code, err);
     if (ioctl(fd, TUNGETIFF, &request) < 0)

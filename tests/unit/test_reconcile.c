@@ -526,6 +526,21 @@ static void each_failure_of_an_attach_is_undone(void **state)
     assert_int_equal(host.running->nic_count, 2);
 }
 
+static void a_tap_is_one_nics_alone(void **state)
+{
+    char name[VM_NAME_SIZE];
+    struct nic *nic = nic_on("br0");
+
+    (void)state;
+    start_c2();
+    text_copy(nic->target, sizeof(nic->target), "c2-net0");
+    reconcile_nic_attach(host.reconciler, "c2", nic, (struct reconcile_scope){.live = true}, name, ended, NULL);
+    wait_for_answer();
+    assert_int_equal(host.result, -EEXIST);
+    assert_string_equal(host.error.text, "vm c2: nic net1: TAP c2-net0 is that of vm c2 nic net0: give another");
+    expect_log("");
+}
+
 /* Who works on a link begins with its name, and says what was tried: not once more, then. */
 static void what_failed_is_said_once(void **state)
 {
@@ -687,7 +702,7 @@ int main(void)
         TEST(a_second_apply_does_nothing),              TEST(requests_are_served_in_their_order),
         TEST(what_somebody_deletes_comes_back),         TEST(without_repair_it_stays_away),
         TEST(a_start_that_fails_leaves_no_tap),         TEST(each_failure_of_an_attach_is_undone),
-        TEST(what_failed_is_said_once),
+        TEST(what_failed_is_said_once),                 TEST(a_tap_is_one_nics_alone),
         TEST(a_failed_attach_is_not_tried_again),       TEST(the_file_is_taken_back_when_the_plug_fails),
         TEST(a_detach_is_done_when_the_guest_has_let_go), TEST(a_silent_guest_is_told_and_the_removal_ends_later),
         TEST(an_update_moves_the_port_and_announces_it), TEST(a_model_cannot_change_live),

@@ -606,19 +606,21 @@ static void not_joined(void **state)
     struct tap_fixture *fixture = *state;
     static const char *const names[] = {"busy"}, *const passing[] = {"passing"};
     pid_t pid, other;
+    char text[128];
 
     must_not_join(fixture, "none", 1, ENODEV,
                   "none: open a TAP: there is none of that name" MAKE_IT "none mode tap vnet_hdr");
     assert_false(if_nametoindex("none"));
     foreign_make("br0", "bridge");
-    must_not_join(fixture, "br0", 1, EINVAL, "br0: open a TAP: the interface of that name is none");
+    must_not_join(fixture, "br0", 1, EINVAL, "br0: open a TAP: the interface of that name is no TAP");
     make_persistent("tun0", IFF_TUN);
-    must_not_join(fixture, "tun0", 2, EINVAL, "tun0: open a TAP: the interface of that name is none");
+    must_not_join(fixture, "tun0", 2, EINVAL, "tun0: open a TAP: the interface of that name is no TAP");
     make_persistent("single", IFF_TAP);
     must_not_join(fixture, "single", 2, EINVAL,
                   "single: open a TAP: it was made for one queue, not 2" MAKE_IT "single mode tap vnet_hdr multi_queue");
     pid = start_holder(names, 1, 1);
-    must_not_join(fixture, "busy", 1, EBUSY, "busy: open a TAP: another process has it open");
+    snprintf(text, sizeof(text), "busy: open a TAP: process %d (test_tap) has it open", pid);
+    must_not_join(fixture, "busy", 1, EBUSY, text);
     other = start_holder(passing, 1, 2);
     must_not_join(fixture, "passing", 1, ENODEV,
                   "passing: open a TAP: the one of that name is not persistent" MAKE_IT "passing mode tap vnet_hdr");
