@@ -623,7 +623,7 @@ static void plan_link(struct diff *diff, const struct interface *wanted)
     }
     fields = (interface_changed_fields(wanted, observed) & ~FIELD_BIT(FIELD_BOND_PRIMARY)) | dropped_vlans(diff, wanted, observed);
     if (observed->half_made)
-        plan_mark(diff, observed, "mark it as made by trestle (its making was cut short)");
+        plan_mark(diff, observed, "mark it as made by trestle (it was made, or deleted, by halves)");
     else if (must_be_adopted(wanted, observed))
         plan_mark(diff, observed, "adopt it: it was made by somebody else and is trestle's from now on");
     if (fields & FIELD_BIT(FIELD_UP))

@@ -11,6 +11,7 @@
 #include "model/rule.h"
 
 #define TRESTLE_GROUP 0x74726573u /* IFLA_GROUP of the links that trestle made: "tres" */
+#define TRESTLE_DOOMED_GROUPS 256u /* the groups behind it: of links that are about to be deleted together */
 #define TRESTLE_ALIAS "made by trestle"
 
 enum interface_kind { /* the order of interface_kind_names */
@@ -285,7 +286,7 @@ struct interface {
     enum owner owner;
     uint32_t group;       /* IFLA_GROUP */
     bool has_alias;
-    bool half_made;       /* ours by its group, but without the alias */
+    bool half_made;       /* ours by its group, but without the alias, or moved to be deleted: a daemon was killed */
 };
 
 struct network {

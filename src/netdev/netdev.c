@@ -29,6 +29,7 @@ int netdev_new(struct ev_loop *loop, struct worker *worker, const struct netdev_
     int code;
 
     netdev->loop = loop;
+    pthread_mutex_init(&netdev->deletion_lock, NULL);
     netdev->worker = worker;
     netdev_cache_init(&netdev->cache, kinds);
     code = open_sockets(netdev, err);
@@ -52,6 +53,7 @@ void netdev_free(struct netdev *netdev)
     netdev->cache.listener = NULL;
     netdev_cache_clear(&netdev->cache);
     free(netdev->doubted);
+    pthread_mutex_destroy(&netdev->deletion_lock);
     free(netdev);
 }
 
@@ -98,7 +100,10 @@ void netdev_apply(struct netdev *netdev, const struct step *step, step_done done
     request->done = done;
     request->context = context;
     netdev_prepare(request, step, &request->error); /* a failure takes the same way: done() comes from the loop */
-    netdev_write_submit(request);
+    if (step->op == STEP_LINK_DELETE)
+        netdev_delete_submit(request);
+    else
+        netdev_write_submit(request);
 }
 
 /* Things may change between the two readings (duplicate address detection ends, carrier comes): what is the same in one of

@@ -213,6 +213,7 @@ static void add_alias(struct netdev_request *request)
     struct netdev_draft draft;
 
     begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
     mnl_attr_put_strz(&draft.header, IFLA_IFALIAS, TRESTLE_ALIAS);
     snprintf(draft.message.what, sizeof(draft.message.what), "mark as made by trestle");
     netdev_write_add(request, &draft);
@@ -231,6 +232,17 @@ static void add_owner(struct netdev_request *request, const struct interface *fr
     else if (!ours && !to->has_alias)
         mnl_attr_put(&draft.header, IFLA_IFALIAS, 0, NULL);
     snprintf(draft.message.what, sizeof(draft.message.what), ours ? "mark as trestle's" : "take the mark away");
+    netdev_write_add(request, &draft);
+}
+
+void netdev_change_group(struct netdev_request *request, uint32_t group)
+{
+    struct netdev_draft draft;
+
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    mnl_attr_put_u32(&draft.header, IFLA_GROUP, group);
+    draft.message.gone_is_fine = true;
+    snprintf(draft.message.what, sizeof(draft.message.what), "delete");
     netdev_write_add(request, &draft);
 }
 

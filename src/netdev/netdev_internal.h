@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
+#include <pthread.h>
 
 #include "base/error.h"
 #include "base/worker.h"
@@ -173,11 +174,26 @@ int netdev_write_open(struct netdev *netdev, struct error *err);
 void netdev_write_close(struct netdev *netdev);
 void netdev_write_submit(struct netdev_request *request);
 
+/* The parts of it, for requests that go together. On the worker thread: */
+bool netdev_write_may_take(struct netdev_request *request); /* false: it failed already, or something before it in its chain */
+/* Gives the errno of one message, 0 when what it asks for is so. err may be NULL. */
+int netdev_write_send(struct netdev_request *request, struct netdev_message *message, struct error *err);
+void netdev_write_taken(struct netdev_request *request); /* ends the chain when it failed */
+void netdev_write_run(struct job *job);                  /* all of this */
+/* On the loop: tells the requester, and frees the request. */
+void netdev_write_finish(struct job *job);
+
+/* -- netdev_delete.c: deletions, put together in chunks ------------------------------------------------------------------- */
+
+void netdev_delete_submit(struct netdev_request *request);
+void netdev_delete_close(struct netdev *netdev); /* what is deleted from now on goes into a chunk of its own */
+
 /* -- netdev_change.c, netdev_address.c, netdev_route.c, netdev_rate.c: steps as messages; -errno when one can't be said --- */
 
 /* FIELD_INBOUND and FIELD_OUTBOUND of a LINK_SET. */
 int netdev_rate_write(struct netdev_request *request, const struct interface *to, field_set fields, struct error *err);
 int netdev_change_create(struct netdev_request *request, const struct step *step, struct error *err);
+void netdev_change_group(struct netdev_request *request, uint32_t group); /* adds the message that moves the link into a group */
 int netdev_change_delete(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err);
 int netdev_address_write(struct netdev_request *request, const struct step *step, struct error *err);
@@ -209,6 +225,9 @@ struct netdev {
     ev_timer again; /* a dump that could not be had, or was torn, is tried again */
     bool lost;      /* events were lost */
     size_t pending; /* requests on their way */
+    struct netdev_deletion *deletion; /* the last one; NULL = a new one must be begun */
+    pthread_mutex_t deletion_lock;    /* guards how many it has, and whether it has begun */
+    unsigned next_group;
     int *doubted;   /* links that were changed while they were down: no event tells */
     size_t doubted_count;
 

@@ -33,6 +33,17 @@ static enum interface_kind kind_of(const char *word, unsigned flags, unsigned ha
     return INTERFACE_OTHER;
 }
 
+/* By its group alone: an adopted link may have an alias of its own. */
+static void read_owner(struct interface *interface)
+{
+    bool doomed = interface->group > TRESTLE_GROUP && interface->group <= TRESTLE_GROUP + TRESTLE_DOOMED_GROUPS;
+
+    if (interface->group != TRESTLE_GROUP && !doomed)
+        return;
+    interface->owner = OWNER_TRESTLE;
+    interface->half_made = doomed || !interface->has_alias;
+}
+
 /* Called by libnl with the typed object. */
 static void read_object(struct nl_object *object, void *context)
 {
@@ -51,10 +62,7 @@ static void read_object(struct nl_object *object, void *context)
         memcpy(interface->mac, nl_addr_get_binary_addr(mac), sizeof(interface->mac));
     interface->group = rtnl_link_get_group(link);
     interface->has_alias = alias && *alias;
-    if (interface->group == TRESTLE_GROUP) {
-        interface->owner = OWNER_TRESTLE;
-        interface->half_made = !interface->has_alias;
-    }
+    read_owner(interface);
     text_copy(interface->kind_name, sizeof(interface->kind_name), word ? word : "");
     interface->kind = kind_of(interface->kind_name, flags, rtnl_link_get_arptype(link));
     interface->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU)

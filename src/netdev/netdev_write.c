@@ -141,8 +141,7 @@ static bool is_fine(const struct netdev_request *request, const struct netdev_me
            || (code == EEXIST && request->step->op == STEP_LINK_CREATE);
 }
 
-/* Gives the errno of one message, 0 when what it asks for is so. */
-static int send_one(struct netdev_request *request, struct netdev_message *message, struct error *err)
+int netdev_write_send(struct netdev_request *request, struct netdev_message *message, struct error *err)
 {
     char words[256] = "", point[200];
     const char *missing = NULL;
@@ -175,7 +174,7 @@ static void clean_up(struct netdev_request *request, size_t at)
         enum netdev_when when = request->messages[i].when;
 
         if ((when == NETDEV_WHEN_BUSY && busy) || (when == NETDEV_TO_UNDO && at > 0))
-            send_one(request, &request->messages[i], NULL);
+            netdev_write_send(request, &request->messages[i], NULL);
     }
 }
 
@@ -189,7 +188,7 @@ static void send_all(struct netdev_request *request)
 
         if (message->when == NETDEV_TO_UNDO || (message->when == NETDEV_WHEN_BUSY && !busy))
             continue;
-        code = send_one(request, message, &request->error);
+        code = netdev_write_send(request, message, &request->error);
         if (code == EBUSY && has_stand_in(request, i)) {
             request->error = (struct error){0};
             busy = true;
@@ -211,17 +210,28 @@ static void take(struct netdev_request *request)
 }
 
 /* The chain belongs to the worker alone while its steps are on the way: they are taken one after the other. */
-static void run(struct job *job)
+bool netdev_write_may_take(struct netdev_request *request)
 {
-    struct netdev_request *request = (struct netdev_request *)job;
-    int *chain = request->step->chain;
+    const int *chain = request->step->chain;
 
     if (chain && *chain && !request->error.code)
         error_set(&request->error, ECANCELED, "%s: a step before it failed", request->step->interface);
-    if (!request->error.code)
+    return !request->error.code;
+}
+
+void netdev_write_taken(struct netdev_request *request)
+{
+    if (request->step->chain && request->error.code)
+        *request->step->chain = 1;
+}
+
+void netdev_write_run(struct job *job)
+{
+    struct netdev_request *request = (struct netdev_request *)job;
+
+    if (netdev_write_may_take(request))
         take(request);
-    if (chain && request->error.code)
-        *chain = 1;
+    netdev_write_taken(request);
 }
 
 /* -- back on the loop -------------------------------------------------------------------------------------------------------- */
@@ -262,7 +272,7 @@ static void observe(struct netdev_request *request)
         ask_for_doubted(netdev);
 }
 
-static void finished(struct job *job)
+void netdev_write_finish(struct job *job)
 {
     struct netdev_request *request = (struct netdev_request *)job;
     struct netdev *netdev = request->netdev;
@@ -281,8 +291,9 @@ static void finished(struct job *job)
 
 void netdev_write_submit(struct netdev_request *request)
 {
-    request->job.run = run;
-    request->job.done = finished;
+    request->job.run = netdev_write_run;
+    request->job.done = netdev_write_finish;
+    netdev_delete_close(request->netdev); /* deletions that are asked for from now on come behind this */
     request->netdev->pending++;
     worker_submit(request->netdev->worker, &request->job);
 }

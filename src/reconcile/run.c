@@ -1,6 +1,7 @@
 /* Runs a plan. A step goes to the provider that its kind names. Steps that go to the kernel's network are handed over several at a
  * time where the plan is all or nothing, or takes back what another did: their provider takes them in order (of the former none
- * behind one that failed: step->chain), so that only the hand-over is saved. All others begin when the one before is done. */
+ * behind one that failed: step->chain), so that only the hand-over is saved. So are deletions of links in any plan, which the provider
+ * puts together. All others begin when the one before is done. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,15 +127,21 @@ static void step_ended(void *context, int result, const struct error *err)
     go_on(run);
 }
 
+static bool may_have_company(const struct run *run, size_t index)
+{
+    const struct step *step = &run->plan.steps[index];
+
+    return run->plan.all_or_nothing || run->plan.takes_back ? is_network(step) : step->op == STEP_LINK_DELETE;
+}
+
 static bool may_begin(const struct run *run)
 {
     if (run->plan.all_or_nothing && run->first.code)
         return false;
     if (run->in_flight == 0)
         return true;
-    /* Whatever is in flight was begun behind a network step, or it is one. */
-    return (run->plan.all_or_nothing || run->plan.takes_back) && run->in_flight < WINDOW
-           && is_network(&run->plan.steps[run->next]) && is_network(&run->plan.steps[run->next - 1]);
+    /* Whatever is in flight was begun behind a step that may have company, or it is one. */
+    return run->in_flight < WINDOW && may_have_company(run, run->next) && may_have_company(run, run->next - 1);
 }
 
 static void take_back(struct run *run);

@@ -219,7 +219,7 @@ static void half_made_links_are_finished_or_removed(void **state)
     see(&host.observed, "br1", INTERFACE_BRIDGE, OWNER_FOREIGN)->half_made = true;
     expect(&host, false,
            "link-delete: delete bridge br1\n"
-           "link-set: mark it as made by trestle (its making was cut short)\n");
+           "link-set: mark it as made by trestle (it was made, or deleted, by halves)\n");
 }
 
 static void a_foreign_bridge_is_adopted_only_when_asked(void **state)
