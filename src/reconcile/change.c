@@ -130,6 +130,7 @@ static int record(struct reconciler *reconciler, const struct request *request, 
 
     if (!journal->name) {
         journal->name = memory_string(request->name);
+        journal->hands = hand_text(&reconciler->hands);
         result = boot_id(journal->boot_id, err);
     }
     if (result == 0)
@@ -457,6 +458,7 @@ static void end_pending(struct reconciler *reconciler, struct error *failure)
     reconciler->files.read_applied(files_of(reconciler), &applied, &problems);
     problems_clear(&problems);
     want(reconciler, &applied);
+    hand_restore(reconciler, journal->hands);
     if (!journal->kept.before.count)
         journal_mark_unconfirmed(reconciler, journal->name);
     event_emit(reconciler, "plan", journal->name, "rolled back");
@@ -518,7 +520,8 @@ static void transaction_begin(struct reconciler *reconciler, struct request *req
     network_clear(&same);
     problems_clear(&problems);
     reconciler->files.begin_applied(files_of(reconciler));
-    *journal = (struct journal){.name = memory_string(request->name), .pending = true, .transaction = true};
+    *journal = (struct journal){.name = memory_string(request->name), .pending = true, .transaction = true,
+                                .hands = hand_text(&reconciler->hands)};
     reconciler->files.save_all(files_of(reconciler), &journal->kept.before);
     result = boot_id(journal->boot_id, &err);
     if (result == 0)

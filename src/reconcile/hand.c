@@ -58,36 +58,55 @@ void hand_overlay(const struct hand_list *list, struct network *network)
 
 /* -- in RUN_DIR: a line "up NAME" or "down NAME" each ------------------------------------------------------------------------------ */
 
-void hand_accept(struct reconciler *reconciler, struct hand_list *list)
+char *hand_text(const struct hand_list *list)
 {
     struct text text = {0};
+
+    for (size_t i = 0; i < list->count; i++)
+        text_format(&text, "%s %s\n", list->items[i].up ? "up" : "down", list->items[i].name);
+    return text_take(&text);
+}
+
+static void parse(const char *text, struct hand_list *ret_list)
+{
+    CLEANUP(freep) char *copy = memory_string(text);
+    char *rest = copy, *line;
+
+    *ret_list = (struct hand_list){0};
+    while (rest && (line = strsep(&rest, "\n"))) {
+        char *name = strchr(line, ' ');
+
+        if (name && !text_interface_name_fault(name + 1))
+            hand_set(ret_list, name + 1, text_starts(line, "up "));
+    }
+}
+
+void hand_accept(struct reconciler *reconciler, struct hand_list *list)
+{
+    CLEANUP(freep) char *text = hand_text(list);
     struct error err = {0};
 
     hand_clear(&reconciler->hands);
     reconciler->hands = *list;
     *list = (struct hand_list){0};
-    for (size_t i = 0; i < reconciler->hands.count; i++)
-        text_format(&text, "%s %s\n", reconciler->hands.items[i].up ? "up" : "down", reconciler->hands.items[i].name);
-    if (reconciler->files.write_hands && reconciler->files.write_hands(reconciler->files.context, text.data ? text.data : "", &err) < 0)
+    if (reconciler->files.write_hands && reconciler->files.write_hands(reconciler->files.context, text, &err) < 0)
         log_warning("%s: what ifup and ifdown did is not known to the next trestled", err.text);
-    text_clear(&text);
+}
+
+void hand_restore(struct reconciler *reconciler, const char *text)
+{
+    struct hand_list list;
+
+    parse(text, &list);
+    hand_accept(reconciler, &list);
 }
 
 void hand_load(struct reconciler *reconciler)
 {
-    CLEANUP(freep) char *text = NULL;
-    char *rest, *line;
+    CLEANUP(freep) char *text = reconciler->files.read_hands ? reconciler->files.read_hands(reconciler->files.context) : NULL;
 
     hand_clear(&reconciler->hands);
-    if (!reconciler->files.read_hands)
-        return;
-    rest = text = reconciler->files.read_hands(reconciler->files.context);
-    while (rest && (line = strsep(&rest, "\n"))) {
-        char *name = strchr(line, ' ');
-
-        if (name && !text_interface_name_fault(name + 1))
-            hand_set(&reconciler->hands, name + 1, text_starts(line, "up "));
-    }
+    parse(text, &reconciler->hands);
 }
 
 void hand_warn(const struct reconciler *reconciler, const struct network *files, struct problems *problems)

@@ -50,6 +50,7 @@ void journal_part_clear(struct journal_part *part)
 void journal_clear(struct journal *journal)
 {
     free(journal->name);
+    free(journal->hands);
     journal_part_clear(&journal->kept);
     journal_part_clear(&journal->running);
     *journal = (struct journal){0};
@@ -73,9 +74,9 @@ int journal_write(const struct reconciler *reconciler, bool durable, struct erro
     const struct journal *journal = &reconciler->journal;
     CLEANUP(freep) char *path = path_of(reconciler, JOURNAL);
     CLEANUP(document_freep) json_t *json =
-        json_pack("{s:s, s:s, s:b, s:b, s:f, s:o, s:o}", "name", journal->name, "boot_id", journal->boot_id, "pending",
-                  journal->pending, "transaction", journal->transaction, "deadline", journal->deadline, "kept",
-                  part_to_json(&journal->kept), "running", part_to_json(&journal->running));
+        json_pack("{s:s, s:s, s:b, s:b, s:f, s:s?, s:o, s:o}", "name", journal->name, "boot_id", journal->boot_id, "pending",
+                  journal->pending, "transaction", journal->transaction, "deadline", journal->deadline, "hands",
+                  journal->hands, "kept", part_to_json(&journal->kept), "running", part_to_json(&journal->running));
     CLEANUP(freep) char *text = document_text(json);
 
     crash_point("journal: write");
@@ -161,6 +162,7 @@ int journal_read(struct reconciler *reconciler, struct error *err)
     journal->pending = document_boolean(json, "pending", false);
     journal->transaction = document_boolean(json, "transaction", false);
     journal->deadline = json_number_value(json_object_get(json, "deadline"));
+    journal->hands = memory_string(document_string(json, "hands", NULL));
     result = part_from_json(json_object_get(json, "kept"), &journal->kept, err);
     if (result == 0)
         result = part_from_json(json_object_get(json, "running"), &journal->running, err);

@@ -36,6 +36,8 @@ void hand_clear(struct hand_list *list);
 /* WANTED of the files becomes WANTED: what was taken down is left alone, what was brought up is kept, both whatever its ONBOOT. */
 void hand_overlay(const struct hand_list *list, struct network *network);
 void hand_load(struct reconciler *reconciler); /* from RUN_DIR */
+char *hand_text(const struct hand_list *list); /* as it is kept; the caller's */
+void hand_restore(struct reconciler *reconciler, const char *text);
 /* Takes the list: it counts from now on, also for the next daemon. */
 void hand_accept(struct reconciler *reconciler, struct hand_list *list);
 /* Warns of what apply would do to it. */
@@ -54,6 +56,7 @@ struct journal {
     bool pending;     /* `kept` is done and waits: for `confirm` until the deadline, or, a transaction, for iface-commit */
     bool transaction; /* iface-begin: its kept.before holds all files */
     double deadline;  /* boot_time(); 0 = none */
+    char *hands;      /* hand_text() of before */
     struct journal_part kept, running;
 };
 

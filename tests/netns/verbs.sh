@@ -125,6 +125,23 @@ check "  with its address" has_address eth2 203.0.113.1
 check "  nothing by hand is remembered" reason_is eth2 up
 check "  the plan is empty" trestle plan
 
+# --- in a transaction ---
+check "iface-begin" trestle iface-begin
+check "ifdown joins it" trestle ifdown eth2
+check "iface-rollback" trestle iface-rollback
+eventually "  takes it back" is_as "$before"
+check "  and nothing by hand is remembered" not reason_is eth2 "by hand"
+check "ifdown" trestle ifdown eth2
+state=$(kernel_state)
+check "apply --confirm brings it up for a while" trestle apply --confirm 600
+daemon_kill9
+daemon_start
+check "rollback" trestle rollback
+check "  takes it down again" is_as "$state"
+check "  by hand" reason_is eth2 "taken down by hand"
+check "ifup" trestle ifup eth2
+eventually "  everything is as it was" is_as "$before"
+
 # --- what can't be ---
 check "no file" fails_with 1 "configuration for eth9 not found." trestle ifup eth9
 check "no file, ifdown" fails_with 1 "configuration for eth9 not found." trestle ifdown eth9
