@@ -136,8 +136,8 @@ struct netdev_twist {
 };
 /* The caller's. Left out is what the kernel tells but does not take; a life that ends is what was left of it when it was read. */
 struct replay *netdev_replay_new(const struct netdev *netdev, const struct nlmsghdr *message, const struct netdev_twist *twist);
-/* Gives those steps of a plan that delete addresses and routes the kernel's message of what they delete as `undo`, so that taking
- * them back loses nothing. What can't be found is left as it is: its inverse says what struct address and struct route know. */
+/* Gives those steps of a plan that delete links, addresses and routes the kernel's messages of what they delete, and of what goes with
+ * it, as `undo`, so that taking them back loses nothing. What can't be found is left as it is: its inverse says what struct address and struct route know. */
 void netdev_keep(struct netdev *netdev, struct plan *plan);
 
 /* Asks the kernel afresh whether OBSERVED is what a dump says: for tests. Gives the number of differences, the first of them

@@ -71,6 +71,48 @@ static void keep(struct netdev *netdev, const struct netdev_hanging *hanging, st
             step->undo = netdev_replay_new(netdev, hanging->items[i].message, &twist);
 }
 
+static void append(struct replay **list, struct replay *replay)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = replay;
+}
+
+static void keep_port(struct netdev *netdev, const struct interface *port, struct replay **undo)
+{
+    struct step step = {.op = STEP_LINK_SET, .to = (struct interface *)(uintptr_t)port};
+    struct replay *replay = NULL;
+
+    step.fields = FIELD_BIT(FIELD_MASTER) | (port->set & FIELD_PORT_ALL);
+    text_copy(step.interface, sizeof(step.interface), port->name);
+    if (netdev_encode(netdev, &step, &replay, NULL) == 0)
+        append(undo, replay);
+}
+
+/* A link takes what hangs on it along, its ports' place too. */
+static void keep_link(struct netdev *netdev, struct step *step)
+{
+    struct netdev_twist twist = {.from = step->interface, .flags = NLM_F_CREATE};
+    const struct network *observed = netdev_observed(netdev);
+    struct netdev_hanging hanging = {0};
+    struct step make;
+    struct replay *undo = NULL;
+
+    if (!step->from || !step_invert(step, &make))
+        return;
+    if (netdev_encode(netdev, &make, &undo, NULL) == 0 && netdev_hanging_read(netdev, step->interface, &hanging, NULL) == 0) {
+        for (size_t i = 0; i < hanging.count; i++)
+            if (hanging.items[i].thing != NETDEV_KERNELS_ROUTE && hanging.items[i].thing != NETDEV_LEARNED)
+                append(&undo, netdev_replay_new(netdev, hanging.items[i].message, &twist));
+        for (size_t i = 0; i < observed->count; i++)
+            if (text_equal(observed->items[i]->master, step->interface))
+                keep_port(netdev, observed->items[i], &undo);
+    }
+    step->undo = undo;
+    netdev_hanging_clear(&hanging);
+    step_clear(&make);
+}
+
 void netdev_keep(struct netdev *netdev, struct plan *plan)
 {
     struct netdev_hanging hanging = {0};
@@ -79,6 +121,8 @@ void netdev_keep(struct netdev *netdev, struct plan *plan)
     for (size_t i = 0; i < plan->count; i++) {
         struct step *step = &plan->steps[i];
 
+        if (step->op == STEP_LINK_DELETE && !step->undo)
+            keep_link(netdev, step);
         if ((step->op != STEP_ADDRESS_DELETE && step->op != STEP_ROUTE_DELETE) || step->undo)
             continue;
         if (!text_equal(of, step->interface)) {

@@ -14,8 +14,18 @@ write_old() {
 	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=0 IPADDR=198.51.100.1 PREFIX=24 >"$br0"
 	printf '%s\n' DEVICE=eth0 IPADDR=192.0.2.1 PREFIX=24 GATEWAY=192.0.2.254 MTU=1400 >"$eth0"
 	printf '%s\n' DEVICE=eth1 BRIDGE=br0 >"$eth1"
+	printf '%s\n' TYPE=Bridge DEVICE=br2 MACADDR=02:00:00:00:00:b2 MTU=1400 IPADDR=198.51.100.129 PREFIX=25 >"$CONFIG/network/ifcfg-br2"
+	rm -f "$CONFIG/network/ifcfg-br1"
+}
+# What somebody else hung on what is ours goes with an apply, and is back after a rollback.
+add_foreign() {
+	ip address replace 192.0.2.77/32 dev eth0
+	ip address replace 198.51.100.200/32 dev br2 valid_lft 7000 preferred_lft 6000
+	ip route replace 198.18.0.0/15 via 198.51.100.130 metric 77 proto static mtu 1200
+	ip link set port2 master br2
 }
 write_new() {
+	rm -f "$CONFIG/network/ifcfg-br2"
 	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=2 IPADDR=192.0.2.1 PREFIX=24 GATEWAY=192.0.2.253 >"$br0"
 	printf '%s\n' DEVICE=eth0 BRIDGE=br0 MTU=1450 >"$eth0"
 	printf '%s\n' DEVICE=eth1 IPADDR=203.0.113.1 PREFIX=24 >"$eth1"
@@ -29,6 +39,7 @@ nothing_pends() { trestle --json status | jq -e '.pending == null' && [[ ! -e $S
 pends() { trestle --json status | jq -e ".pending.name == \"$1\""; }
 
 ip link add foreign0 type bridge
+ip link add port2 mtu 1400 type veth peer name port3
 write_old
 daemon_start
 check "the old state needs nothing" trestle plan
@@ -36,11 +47,10 @@ old=$(state)
 write_new
 check "the new state" trestle apply
 new=$(state)
-check "and back by apply" sh -c "rm '$CONFIG/network/ifcfg-br1'"
 write_old
 check "apply the old files" trestle apply
 check "apply(new), apply(old) gives what was before" is_old
-ip address add 192.0.2.77/32 dev eth0 # somebody else's; a port is flushed, so this goes with an apply, and is back after a rollback
+add_foreign
 old=$(state)
 
 # --- confirmed ---
@@ -59,10 +69,9 @@ check "so is a rollback" not trestle rollback
 daemon_stop
 daemon_start
 check "also over a restart" is_new
-rm "$CONFIG/network/ifcfg-br1"
 write_old
 check "apply the old files again" trestle apply
-ip address add 192.0.2.77/32 dev eth0
+add_foreign
 check "the old state is back" is_old
 
 # --- taken back ---
@@ -99,6 +108,7 @@ reboot() { # the kernel forgets, RUN_DIR is empty, the boot has another id
 	daemon_kill9
 	ip link delete br0 2>/dev/null || true
 	ip link delete br1 2>/dev/null || true
+	ip link delete br2 2>/dev/null || true
 	ip address flush dev eth0
 	ip address flush dev eth1
 	ip link set eth0 nomaster mtu 1500 down
@@ -107,7 +117,7 @@ reboot() { # the kernel forgets, RUN_DIR is empty, the boot has another id
 	cat /proc/sys/kernel/random/uuid >"$STATE/../boot_id"
 	mount --bind "$STATE/../boot_id" /proc/sys/kernel/random/boot_id
 	daemon_start
-	ip address add 192.0.2.77/32 dev eth0
+	add_foreign
 }
 without_macs() { sed 's/"address":"[0-9a-f:]*",//' <<<"$1"; } # a bridge that is made anew has a MAC of its own until its ports come
 check "apply --confirm, for a reboot" trestle apply --confirm 600
@@ -118,7 +128,6 @@ reboot
 check "at the next boot the applied copy counts still" same "$(without_macs "$old")" "$(without_macs "$(state)")"
 check "an apply makes an end of that" trestle apply
 check "status has nothing more to say" not sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' status | grep -q 'nobody confirmed'"
-rm "$CONFIG/network/ifcfg-br1"
 write_old
 check "the old files once more" trestle apply
 old=$(state)
@@ -167,9 +176,8 @@ walk() { # NAME COMMAND...
 	local n old_count=0 new_count=0
 	for ((n = 1; n < 200; n++)); do
 		write_old
-		rm -f "$CONFIG/network/ifcfg-br1"
 		quietly "$1: the old state before message $n" trestle apply
-		ip address replace 192.0.2.77/32 dev eth0
+		add_foreign
 		old=$(state)
 		write_new
 		if ! crashes_at "$n" "${@:2}"; then
