@@ -36,7 +36,7 @@ int host_plan(struct command *command)
     } else {
         output_problems(command, json_object_get(plan, "problems"));
         host_print_steps(plan);
-        if (changes == 0)
+        if (changes == 0 && !has_errors(json_object_get(plan, "problems")))
             printf("Nothing to do: everything is as the files want it\n");
     }
     if (has_errors(json_object_get(plan, "problems")))

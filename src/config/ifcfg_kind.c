@@ -122,12 +122,25 @@ static void check_type(const struct lexer_section *section, struct complaints *c
     text_clear(&list);
 }
 
+/* Of a key that is a yes or a no. */
+static void check_value(const struct lexer_entry *entry, struct complaints *complaints)
+{
+    const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, NULL);
+    bool value;
+    char shown[QUOTE_SIZE];
+    if (row && row->fallback && option_parse_bool(row->fallback, &value) == 0 && option_parse_bool(entry->value, &value) < 0)
+        complain(complaints, false, entry->value_line, entry->value_column, "%s wants yes or no, not %s", entry->key,
+                 quote_text(entry->value, shown));
+}
+
 struct ifcfg_kind ifcfg_kind_read(const struct lexer_section *section, struct complaints *complaints)
 {
     struct ifcfg_kind found = {.kind = INTERFACE_ETHERNET};
     check_type(section, complaints);
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
         const struct lexer_entry *entry = fitting_entry(section, &rules[i]);
+        if (entry && !rules[i].value && rules[i].kind != INTERFACE_OTHER)
+            check_value(entry, complaints);
         if (!entry || rules[i].kind == INTERFACE_ETHERNET || rules[i].kind == found.kind)
             continue;
         /* What can't be done as a whole is not begun: the scripts' own order of looking does not matter then. */

@@ -62,6 +62,11 @@ static const struct network *provide_network(void *netdev)
     return netdev_observed(netdev);
 }
 
+static void provide_network_ask(void *netdev, const struct network *wanted, bool again)
+{
+    netdev_ask_kinds(netdev, wanted, again);
+}
+
 static void provide_network_apply(void *netdev, const struct step *step, step_done done, void *context)
 {
     netdev_apply(netdev, step, done, context);
@@ -288,6 +293,7 @@ static void make_reconciler(struct daemon *daemon)
     struct reconcile_providers providers = {
         .netdev = daemon->netdev,
         .network_observed = provide_network,
+        .network_ask = provide_network_ask,
         .network_apply = provide_network_apply,
         .network_encode = provide_network_encode,
         .network_keep = provide_network_keep,

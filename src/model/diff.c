@@ -199,7 +199,7 @@ static bool goes_down_by_leaving(const struct interface *observed, const struct 
     return (observed && observed->is_slave && observed->master[0]) || (to->is_slave && to->master[0]);
 }
 
-void diff_set_link(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields)
+struct step *diff_set_link(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields)
 {
     struct interface *to = interface_copy(values);
     char *line = describe_set(observed, to, fields);
@@ -210,7 +210,7 @@ void diff_set_link(struct diff *diff, const struct interface *observed, const st
             to->up = !observed || observed->up;
         fields |= FIELD_BIT(FIELD_UP);
     }
-    step->from = interface_copy(observed);
+    step->from = observed ? interface_copy(observed) : NULL;
     step->to = to;
     step->to->set |= fields;
     step->fields = fields;
@@ -219,6 +219,7 @@ void diff_set_link(struct diff *diff, const struct interface *observed, const st
     if (fields & FIELD_BIT(FIELD_BOND_PRIMARY))
         text_copy(step->needs, sizeof(step->needs), to->bond.primary);
     free(line);
+    return step;
 }
 
 static void plan_mark(struct diff *diff, const struct interface *observed, const char *text)

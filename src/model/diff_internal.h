@@ -21,7 +21,7 @@ struct diff {
 /* diff.c */
 struct step *diff_add_step(struct diff *diff, enum step_op op, const char *name, const char *text);
 void diff_skip(struct diff *diff, size_t index, bool warning, const char *format, ...) __attribute__((format(printf, 4, 5)));
-void diff_set_link(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields);
+struct step *diff_set_link(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields);
 void diff_set_address(struct diff *diff, enum step_op op, const char *name, const struct address *address);
 void diff_set_route(struct diff *diff, enum step_op op, const char *name, const struct route *route);
 /* "mtu 1500 → 9000, forward_delay 1500 → 0" of the scalar fields; from may be NULL. */

@@ -105,20 +105,36 @@ static bool spread(struct remake *remake)
     return true;
 }
 
-/* A slave of a bond that no file states would be left outside. */
+/* Somebody's slave, of which no file says a word or said one before, would be left outside. */
 static bool ports_come_back(struct remake *remake)
 {
     const struct network *observed = remake->diff->observed;
 
     for (size_t i = 0; i < observed->count; i++) {
-        const struct interface *port = observed->items[i], *wanted = wanted_of(remake, i);
+        const struct interface *port = observed->items[i];
 
-        if (!goes(remake, port->master) || remake->goes[i] || (wanted && interface_has(wanted, FIELD_MASTER)))
+        if (!goes(remake, port->master) || remake->goes[i] || network_find(remake->diff->wanted, port->name)
+            || network_find(remake->diff->previous, port->name))
             continue;
         refuse(remake, port->master, port->name, "is a port of");
         return false;
     }
     return true;
+}
+
+/* By a step that is planned already, because no file wants it there any more. */
+static bool is_taken_out(const struct plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (text_equal(plan->steps[i].interface, name) && plan->steps[i].fields & FIELD_BIT(FIELD_MASTER))
+            return true;
+    return false;
+}
+
+/* It is of use only together with what is done to the other one. */
+static void add_needs(struct step *step, const char *other)
+{
+    text_copy(step->needs, sizeof(step->needs), other);
 }
 
 static void take_out_ports(struct remake *remake)
@@ -129,11 +145,11 @@ static void take_out_ports(struct remake *remake)
         const struct interface *port = observed->items[i];
         struct interface *alone;
 
-        if (remake->goes[i] || !goes(remake, port->master))
+        if (remake->goes[i] || !goes(remake, port->master) || is_taken_out(remake->diff->plan, port->name))
             continue;
         alone = interface_copy(port);
         alone->master[0] = 0;
-        diff_set_link(remake->diff, port, alone, FIELD_BIT(FIELD_MASTER));
+        add_needs(diff_set_link(remake->diff, port, alone, FIELD_BIT(FIELD_MASTER)), port->master);
         interface_free(alone);
     }
 }
@@ -143,6 +159,7 @@ static void delete_link(struct remake *remake, const struct interface *observed)
     const struct interface *wanted = network_find(remake->diff->wanted, observed->name);
     field_set changed = interface_changed_fields(wanted, observed) & fields_to_remake_for();
     struct text why = {0};
+    struct step *step;
     CLEANUP(freep) char *line = NULL;
 
     for (size_t i = 0; i < observed->route_count; i++)
@@ -156,7 +173,10 @@ static void delete_link(struct remake *remake, const struct interface *observed)
     else
         text_format(&why, "with %s", observed->parent);
     line = memory_format("delete %s %s, to make it anew: %s", interface_kind_names[observed->kind], observed->name, why.data);
-    diff_add_step(remake->diff, STEP_LINK_DELETE, observed->name, line)->from = interface_copy(observed);
+    step = diff_add_step(remake->diff, STEP_LINK_DELETE, observed->name, line);
+    step->from = interface_copy(observed);
+    if (goes(remake, observed->parent))
+        add_needs(step, observed->parent);
     text_clear(&why);
 }
 

@@ -76,6 +76,10 @@ void netdev_free(struct netdev *netdev);
  * makes itself is seen when duplicate address detection is through with it. */
 const struct network *netdev_observed(const struct netdev *netdev);
 
+/* Asks the kernel once for each kind of what is wanted and not there, whether it can make such links (this may load a module);
+ * `again`: also for those that it could not make before. What it can't is then in OBSERVED's `lacking`. */
+void netdev_ask_kinds(struct netdev *netdev, const struct network *wanted, bool again);
+
 /* Takes one of the steps of the host's network (up to STEP_NETWORK_LAST).
  *
  * Said twice, a step does no harm: what is to be added may be there, what is to be deleted may have gone. A step that takes another

@@ -257,13 +257,13 @@ static void add_delete(struct netdev_request *request, enum netdev_when when)
     netdev_write_add(request, &draft);
 }
 
-static void add_up(struct netdev_request *request, bool up, const char *what)
+static void add_up(struct netdev_request *request, bool up, const char *what, enum netdev_when when)
 {
     struct netdev_draft draft;
 
     begin_existing(&draft, RTM_NEWLINK, request->step->interface);
     put_generic(&draft, &(struct interface){.up = up}, FIELD_BIT(FIELD_UP));
-    draft.message.when = NETDEV_WHEN_BUSY;
+    draft.message.when = when;
     text_copy(draft.message.what, sizeof(draft.message.what), what);
     netdev_write_add(request, &draft);
 }
@@ -271,11 +271,11 @@ static void add_up(struct netdev_request *request, bool up, const char *what)
 /* Some NICs take a new MAC only while they are down. */
 static void add_stand_in(struct netdev_request *request, struct netdev_draft *main, const struct interface *to, field_set fields)
 {
-    add_up(request, false, "set down for a new MAC");
+    add_up(request, false, "set down for a new MAC", NETDEV_WHEN_BUSY);
     main->message.when = NETDEV_WHEN_BUSY;
     netdev_write_add(request, main);
     if (to->up || !(fields & FIELD_BIT(FIELD_UP)))
-        add_up(request, true, "set up again");
+        add_up(request, true, "set up again", NETDEV_WHEN_BUSY);
 }
 
 static void add_main(struct netdev_request *request, const struct interface *to, field_set fields)
@@ -387,6 +387,17 @@ static bool has_rest(const struct interface *to, field_set fields)
            || (fields & FIELD_BIT(FIELD_OUTBOUND) && to->outbound.average);
 }
 
+/* A bond sets its slaves down when they leave it, and older kernels look at IFF_UP before they look at the master. */
+static bool concerns_bond(const struct step *step)
+{
+    return (*step->to->master && step->to->is_slave) || (step->from && *step->from->master && step->from->is_slave);
+}
+
+static bool joins_bond(const struct step *step)
+{
+    return step->fields & FIELD_BIT(FIELD_MASTER) && *step->to->master && step->to->is_slave;
+}
+
 int netdev_change_set(struct netdev_request *request, const struct step *step, struct error *err)
 {
     const struct interface *to = step->to;
@@ -398,8 +409,10 @@ int netdev_change_set(struct netdev_request *request, const struct step *step, s
     if (fields & FIELD_BIT(FIELD_MASTER) && !*to->master)
         fields &= ~FIELD_PORT_ALL;
     last = has_rest(to, fields) && to->up ? fields & FIELD_BIT(FIELD_UP) : 0;
-    if (fields & FIELD_BIT(FIELD_MASTER) && *to->master && to->is_slave)
-        add_main(request, &(struct interface){.kind = to->kind}, FIELD_BIT(FIELD_UP)); /* a bond refuses one that is up */
+    if (fields & FIELD_BIT(FIELD_MASTER) && concerns_bond(step))
+        last = to->up ? fields & FIELD_BIT(FIELD_UP) : 0;
+    if (joins_bond(step)) /* which refuses one that is up */
+        add_up(request, false, "set down for the bond", NETDEV_ALWAYS);
     if (fields & main & ~last)
         add_main(request, to, fields & main & ~last);
     code = netdev_rate_write(request, to, fields, err);
@@ -410,5 +423,7 @@ int netdev_change_set(struct netdev_request *request, const struct step *step, s
         add_alias(request);
     else if (step->from && !fields && step->from->owner != to->owner)
         add_owner(request, step->from, to);
+    if (joins_bond(step) && step->from && step->from->up)
+        add_up(request, true, "set up again", NETDEV_TO_UNDO);
     return 0;
 }

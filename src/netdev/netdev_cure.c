@@ -35,6 +35,8 @@ static const char *cure_link(const struct step *step, int code)
 
     if (step->op == STEP_LINK_CREATE && code == EEXIST)
         return "an interface of that name exists";
+    if (step->op == STEP_LINK_CREATE && code == EOPNOTSUPP && fields & FIELD_BIT(FIELD_PARENT))
+        return "the kernel lacks this kind of link (load its module), or the one below carries none";
     if (step->op == STEP_LINK_CREATE && code == EOPNOTSUPP && !(fields & FIELD_BRIDGE_ALL))
         return "the kernel lacks this kind of link: load its module";
     if (fields & FIELD_BIT(FIELD_MASTER)) {
@@ -65,7 +67,7 @@ static const char *cure_route(int code)
 
 const char *netdev_cure(const struct step *step, int code)
 {
-    if (code == EPERM)
+    if (code == EPERM && !(step->fields & FIELD_BOND_ALL)) /* a bond says so of options that don't go together, too */
         return "CAP_NET_ADMIN is needed";
     switch (step->op) {
     case STEP_LINK_CREATE:

@@ -228,6 +228,7 @@ struct netdev {
     struct netdev_deletion *deletion; /* the last one; NULL = a new one must be begun */
     pthread_mutex_t deletion_lock;    /* guards how many it has, and whether it has begun */
     unsigned next_group;
+    uint32_t asked_kinds, lacking_kinds; /* bits by interface_kind: netdev_kinds.c */
     int *doubted;   /* links that were changed while they were down: no event tells */
     size_t doubted_count;
 

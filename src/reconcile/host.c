@@ -53,6 +53,17 @@ void host_wanted(struct reconciler *reconciler, bool repairing, struct network *
         add_taps(reconciler, reconciler->machines[i], ret_wanted);
 }
 
+/* A module that somebody loaded meanwhile counts when a person asks (apply, plan): then foreign links may be adopted, too. */
+void host_diff(const struct reconciler *reconciler, const struct network *wanted, const struct network *previous, bool adopt,
+               struct plan *plan, struct problems *problems)
+{
+    const struct reconcile_providers *providers = &reconciler->providers;
+
+    if (providers->network_ask)
+        providers->network_ask(providers->netdev, wanted, adopt);
+    network_diff(wanted, previous, host_observed(reconciler), adopt, plan, problems);
+}
+
 void host_remember_troubles(struct reconciler *reconciler, const struct problems *problems)
 {
     text_clear(&reconciler->troubles);
@@ -79,6 +90,14 @@ static struct backoff *repair_backoff(struct reconciler *reconciler, const char 
     return &memory->backoff;
 }
 
+/* A step waits also for the other interface that it has to do with: a slave is not taken out of a bond that is not made anew yet. */
+static const struct backoff *backoff_of_step(struct reconciler *reconciler, const struct step *step, double now)
+{
+    if (step->needs[0] && !backoff_may_try(repair_backoff(reconciler, step->needs), now))
+        return repair_backoff(reconciler, step->needs);
+    return repair_backoff(reconciler, step->interface);
+}
+
 /* Leaves in the plan only what may be tried now; gives the time of the next try, or 0. Whoever fights with somebody else over an
  * object does so ever more slowly. */
 static double drop_steps_in_backoff(struct reconciler *reconciler, struct plan *plan)
@@ -87,7 +106,7 @@ static double drop_steps_in_backoff(struct reconciler *reconciler, struct plan *
     size_t kept = 0;
 
     for (size_t i = 0; i < plan->count; i++) {
-        const struct backoff *backoff = repair_backoff(reconciler, plan->steps[i].interface);
+        const struct backoff *backoff = backoff_of_step(reconciler, &plan->steps[i], now);
 
         if (backoff_may_try(backoff, now)) {
             plan->steps[kept++] = plan->steps[i];
@@ -149,7 +168,7 @@ static void repair_begin(struct reconciler *reconciler, struct request *request)
 
     host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, true, &wanted);
-    network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
+    host_diff(reconciler, &wanted, &previous, false, &plan, &request->problems);
     host_remember_troubles(reconciler, &request->problems);
     next = drop_steps_in_backoff(reconciler, &plan);
     network_clear(&wanted);
@@ -219,7 +238,7 @@ int host_verify(struct reconciler *reconciler, struct problems *known, struct er
 
     network_copy(&reconciler->wanted, &wanted);
     hand_overlay(&reconciler->hands, &wanted);
-    network_diff(&wanted, &none, host_observed(reconciler), true, &plan, &problems);
+    host_diff(reconciler, &wanted, &none, true, &plan, &problems);
     if (plan.count)
         result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s",
                            plan.steps[0].object, plan.steps[0].text, plan.count > 1 ? ", and more: see 'trestle plan'" : "");
@@ -254,7 +273,7 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
         queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
         return;
     }
-    network_diff(&request->change.wanted, &reconciler->wanted, host_observed(reconciler), true, &plan, &request->problems);
+    host_diff(reconciler, &request->change.wanted, &reconciler->wanted, true, &plan, &request->problems);
     claim_warn(reconciler, &request->change.wanted, &request->problems);
     change_run(reconciler, request, &plan);
 }
@@ -315,7 +334,7 @@ static void start_go_on(struct reconciler *reconciler)
     machine_adopt_all(reconciler);
     host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, false, &wanted);
-    network_diff(&wanted, &previous, host_observed(reconciler), false, &plan, &request->problems);
+    host_diff(reconciler, &wanted, &previous, false, &plan, &request->problems);
     host_remember_troubles(reconciler, &request->problems);
     network_clear(&wanted);
     run_plan(reconciler, &plan, start_ended, reconciler);

@@ -117,7 +117,7 @@ static int plan_up(struct reconciler *reconciler, struct request *request, struc
     add_up(&wanted, meant->name, &acts);
     remember_up(&acts, &request->change.wanted, &request->hands);
     keep_only(&acts, &wanted);
-    network_diff(&wanted, &reconciler->wanted, host_observed(reconciler), true, plan, &request->problems);
+    host_diff(reconciler, &wanted, &reconciler->wanted, true, plan, &request->problems);
     claim_warn(reconciler, &wanted, &request->problems);
     hand_clear(&acts);
     network_clear(&wanted);

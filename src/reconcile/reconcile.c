@@ -97,7 +97,7 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     for (size_t i = 0; i < with_taps.count; i++)
         if (!with_taps.items[i]->file && !network_find(&files, with_taps.items[i]->name))
             network_insert(&files, interface_copy(with_taps.items[i]));
-    network_diff(&files, &reconciler->wanted, host_observed(reconciler), true, ret_plan, problems);
+    host_diff(reconciler, &files, &reconciler->wanted, true, ret_plan, problems);
     hand_warn(reconciler, &files, problems);
     claim_warn(reconciler, &files, problems);
     plan_machines(reconciler, ret_plan);

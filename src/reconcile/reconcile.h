@@ -15,6 +15,8 @@ struct reconciler;
 struct reconcile_providers {
     void *netdev;
     const struct network *(*network_observed)(void *netdev);
+    /* Asks whether what is wanted can be made (network.lacking); again: also for what could not. NULL: nobody need be asked. */
+    void (*network_ask)(void *netdev, const struct network *wanted, bool again);
     void (*network_apply)(void *netdev, const struct step *step, step_done done, void *context);
     /* What a step would say to the kernel, to be kept and said later; the caller's. */
     int (*network_encode)(void *netdev, const struct step *step, struct replay **ret_replay, struct error *err);

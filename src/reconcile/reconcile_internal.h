@@ -222,6 +222,9 @@ int host_verify(struct reconciler *reconciler, struct problems *known, struct er
 void host_remember_troubles(struct reconciler *reconciler, const struct problems *problems);
 const struct network *host_observed(const struct reconciler *reconciler);
 /* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */
+/* network_diff against what is observed, after the kernel was asked whether it can make what is wanted. */
+void host_diff(const struct reconciler *reconciler, const struct network *wanted, const struct network *previous, bool adopt,
+               struct plan *plan, struct problems *problems);
 void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted);
 void host_plan_lost_taps(struct reconciler *reconciler, struct plan *plan);
 void host_schedule(struct reconciler *reconciler, double after);

@@ -26,6 +26,7 @@
 #include "base/text.h"
 #include "base/worker.h"
 #include "bridge/bridge.h"
+#include "netdev/kind.h"
 #include "netdev/netdev.h"
 
 #define PATIENCE 100.0 /* seconds: not a measure, only the end of a test that hangs */
@@ -117,7 +118,7 @@ static inline void netns_impatient(struct ev_loop *loop, ev_timer *watcher, int 
 
 static inline int netns_setup(void **state)
 {
-    static const struct netdev_kind *const kinds[] = {&bridge_kind, NULL};
+    static const struct netdev_kind *const kinds[] = {&bridge_kind, &kind_vlan, &kind_bond, NULL};
     struct fixture *fixture = NEW(struct fixture);
     struct error err = {0};
 
