@@ -40,6 +40,19 @@ static const struct lexer_entry *find_numbered(const struct reader *reader, cons
     return lexer_find(reader->section, name);
 }
 
+/* The file's own, or else the one of the file that stands before it. */
+static const struct lexer_entry *find_with_global(const struct reader *reader, const char *key)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, key);
+    return entry || !reader->ifcfg->global ? entry : lexer_find(reader->ifcfg->global, key);
+}
+
+static bool is_global(const struct reader *reader, const struct lexer_entry *entry)
+{
+    const struct lexer_section *global = reader->ifcfg->global;
+    return global && entry >= global->entries && entry < global->entries + global->count;
+}
+
 static bool read_entry_bool(struct reader *reader, const struct lexer_entry *entry, bool fallback)
 {
     bool value = fallback;
@@ -73,33 +86,88 @@ static void add_address(struct reader *reader, const struct address *address, co
 
 /* IPv4 */
 
-static int read_prefix(struct reader *reader, const struct lexer_entry *entry)
+static bool refuse(const struct lexer_entry *entry, const char *wants, struct complaints *complaints)
 {
-    int64_t prefix;
-    if (text_number(entry->value, 1, 32, &prefix) == 0)
-        return (int)prefix;
-    complain_value(reader, entry, "a number from 1 to 32");
-    return -1;
+    char shown[QUOTE_SIZE];
+    complain(complaints, false, entry->value_line, entry->value_column, "%s wants %s, not %s", entry->key, wants,
+             quote_text(entry->value, shown));
+    return false;
 }
 
-static int read_netmask(struct reader *reader, const struct lexer_entry *entry)
+static bool read_netmask(const struct lexer_entry *entry, int least, int *ret_prefix, struct complaints *complaints)
 {
     struct in_addr mask;
     if (inet_pton(AF_INET, entry->value, &mask) == 1) {
         uint32_t bits = ntohl(mask.s_addr), holes = ~bits;
-        if (bits && !(holes & (holes + 1)))
-            return __builtin_popcount(bits);
+        *ret_prefix = __builtin_popcount(bits);
+        if (*ret_prefix >= least && !(holes & (holes + 1)))
+            return true;
     }
-    complain_value(reader, entry, "a mask like 255.255.255.0");
-    return -1;
+    return refuse(entry, "a mask like 255.255.255.0", complaints);
 }
 
-/* PREFIX wins over NETMASK; without either the class decides, as in ipcalc. */
-static int prefix_of(struct reader *reader, int number, const uint8_t bytes[4])
+static int prefix_of_class(const uint8_t bytes[4])
 {
-    const struct lexer_entry *prefix = find_numbered(reader, "PREFIX", number), *mask = find_numbered(reader, "NETMASK", number);
-    int from_mask = mask ? read_netmask(reader, mask) : bytes[0] < 128 ? 8 : bytes[0] < 192 ? 16 : 24;
-    return prefix ? read_prefix(reader, prefix) : from_mask;
+    return bytes[0] < 128 ? 8 : bytes[0] < 192 ? 16 : 24;
+}
+
+bool address_prefix_of(const struct lexer_entry *prefix, const struct lexer_entry *mask, const uint8_t bytes[4], int *ret_prefix,
+                       struct complaints *complaints)
+{
+    int64_t number;
+    *ret_prefix = prefix_of_class(bytes);
+    if (mask && !read_netmask(mask, 1, ret_prefix, complaints) && !prefix)
+        return false;
+    if (!prefix)
+        return true;
+    if (text_number(prefix->value, 1, 32, &number) < 0)
+        return refuse(prefix, "a number from 1 to 32", complaints);
+    *ret_prefix = (int)number;
+    return true;
+}
+
+bool address_prefix(const struct lexer_entry *mask, const uint8_t bytes[4], int *ret_prefix, struct complaints *complaints)
+{
+    *ret_prefix = prefix_of_class(bytes);
+    return !mask || read_netmask(mask, 0, ret_prefix, complaints);
+}
+
+void address_read_broadcast(const struct lexer_entry *entry, struct address *address, struct complaints *complaints)
+{
+    uint8_t bytes[4];
+    uint32_t usual;
+    if (!entry || strcmp(entry->value, "+") == 0) /* ip's word for the usual one */
+        return;
+    if (inet_pton(AF_INET, entry->value, bytes) != 1) {
+        refuse(entry, "an IPv4 address", complaints);
+        return;
+    }
+    memcpy(&usual, address->bytes, sizeof(usual));
+    if (address->prefix < 31)
+        usual |= htonl(UINT32_MAX >> address->prefix);
+    address->has_broadcast = memcmp(&usual, bytes, sizeof(bytes)) != 0;
+    if (address->has_broadcast)
+        memcpy(address->broadcast, bytes, sizeof(bytes));
+}
+
+/* SCOPE=link, or in ip's words: SCOPE="scope link" */
+static void read_scope(struct reader *reader, struct address *address)
+{
+    static const struct {
+        const char *name;
+        uint8_t scope;
+    } names[] = {{"global", RT_SCOPE_UNIVERSE}, {"link", RT_SCOPE_LINK}, {"host", RT_SCOPE_HOST}, {"site", RT_SCOPE_SITE}};
+    const struct lexer_entry *entry = lexer_find(reader->section, "SCOPE");
+    if (!entry || strcmp(reader->interface->name, "lo") == 0) /* there it is host, whatever the file says */
+        return;
+    const char *word = text_starts(entry->value, "scope ") ? entry->value + strlen("scope ") : entry->value;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(word, names[i].name) == 0) {
+            address->has_scope = true;
+            address->scope = names[i].scope;
+            return;
+        }
+    complain_value(reader, entry, "global, link, host or site");
 }
 
 static void read_ipv4_address(struct reader *reader, const struct lexer_entry *entry, int number)
@@ -115,11 +183,14 @@ static void read_ipv4_address(struct reader *reader, const struct lexer_entry *e
         complain_value(reader, entry, "an address that an interface can have");
         return;
     }
-    int prefix = prefix_of(reader, number, address.bytes);
-    if (prefix < 0)
+    int prefix;
+    if (!address_prefix_of(find_numbered(reader, "PREFIX", number), find_numbered(reader, "NETMASK", number), address.bytes, &prefix,
+                           reader->complaints))
         return;
     address.prefix = (uint8_t)prefix;
     address.scope = address.bytes[0] == 127 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+    read_scope(reader, &address);
+    address_read_broadcast(find_numbered(reader, "BROADCAST", number), &address, reader->complaints);
     address.unchecked = !read_numbered_bool(reader, "ARPCHECK", number);
     address.unannounced = !read_numbered_bool(reader, "ARPUPDATE", number);
     add_address(reader, &address, entry);
@@ -172,6 +243,24 @@ static const struct address *first_ipv4(const struct interface *interface)
     return interface->address_count && interface->addresses[0].family == AF_INET ? &interface->addresses[0] : NULL;
 }
 
+/* SRCADDR, WINDOW and EXTRA_ROUTE_OPTS */
+static void read_route_options(struct reader *reader, struct route *route)
+{
+    const struct lexer_entry *source = lexer_find(reader->section, "SRCADDR"), *window = lexer_find(reader->section, "WINDOW");
+    const struct lexer_entry *more = lexer_find(reader->section, "EXTRA_ROUTE_OPTS");
+    int64_t number;
+    if (source && inet_pton(AF_INET, source->value, route->source) == 1)
+        route->has_source = true;
+    else if (source)
+        complain_value(reader, source, "an IPv4 address");
+    if (window && text_number(window->value, 1, UINT32_MAX, &number) == 0)
+        route->metrics[ROUTE_WINDOW] = (uint32_t)number;
+    else if (window)
+        complain_value(reader, window, "a number of bytes");
+    if (more)
+        route_file_more(more, route, reader->complaints);
+}
+
 static void add_default_route(struct reader *reader, int family, const void *gateway, uint32_t metric,
                               const struct lexer_entry *entry)
 {
@@ -185,8 +274,24 @@ static void add_default_route(struct reader *reader, int family, const void *gat
     if (gateway)
         memcpy(route->gateway, gateway, family == AF_INET ? 4 : 16);
     interface->set |= FIELD_BIT(FIELD_ROUTES);
-    if (family == AF_INET)
+    if (family != AF_INET)
+        return;
+    read_route_options(reader, route);
+    if (!is_global(reader, entry))
         reader->ifcfg->gateway_place = (struct ifcfg_place){.line = entry->line, .column = entry->column};
+}
+
+/* Of networks without a server, for the addresses that hosts choose themselves; the metric keeps those of several interfaces apart. */
+static void add_zeroconf_route(struct reader *reader)
+{
+    struct interface *interface = reader->interface;
+    struct route *route;
+    if (!first_ipv4(interface) || find_with_global(reader, "NOZEROCONF") || strcmp(interface->name, "lo") == 0)
+        return;
+    route = APPEND(interface->routes, interface->route_count);
+    *route = (struct route){.family = AF_INET, .destination = {169, 254}, .prefix = 16, .metric = 1000, .metric_by_index = true,
+                            .table = RT_TABLE_MAIN, .protocol = RTPROT_STATIC};
+    interface->set |= FIELD_BIT(FIELD_ROUTES);
 }
 
 /* GATEWAY, or what NetworkManager and the installer write for IPADDR0: GATEWAY0. The lowest number counts. */
@@ -202,7 +307,7 @@ static const struct lexer_entry *find_gateway(const struct reader *reader)
         first = entry;
         least = (size_t)(number + 1);
     }
-    return first;
+    return first || !reader->ifcfg->global ? first : lexer_find(reader->ifcfg->global, "GATEWAY");
 }
 
 static uint32_t read_metric(struct reader *reader)
@@ -222,10 +327,12 @@ static bool gateway_is_usable(struct reader *reader, const struct lexer_entry *e
     if (address && in_network(address, gateway)) {
         if (memcmp(address->bytes, gateway, 4) != 0)
             return true;
+        if (is_global(reader, entry)) /* this host is the gateway of the others */
+            return false;
         complain_value(reader, entry, "another host's address than the interface's own");
         return false;
     }
-    if (!quiet && !reader->complaints->errors)
+    if (!quiet && !is_global(reader, entry) && !reader->complaints->errors)
         complain(reader->complaints, true, entry->line, entry->column, "%s is not used: %s is not in the network of %s",
                  entry->key, quote_text(entry->value, shown), address ? address_text(address, text) : "any address here");
     return false;
@@ -233,7 +340,7 @@ static bool gateway_is_usable(struct reader *reader, const struct lexer_entry *e
 
 static void read_gateway(struct reader *reader)
 {
-    const struct lexer_entry *entry = find_gateway(reader), *device = lexer_find(reader->section, "GATEWAYDEV");
+    const struct lexer_entry *entry = find_gateway(reader), *device = find_with_global(reader, "GATEWAYDEV");
     bool wanted = read_bool(reader, "DEFROUTE", true), ours = device && strcmp(device->value, reader->interface->name) == 0;
     uint32_t metric = read_metric(reader);
     uint8_t gateway[4];
@@ -280,11 +387,30 @@ static void read_ipv6_address(struct reader *reader, const struct lexer_entry *e
     add_address(reader, &address, entry);
 }
 
-/* IPV6_DEFAULTGW=fe80::1%eth0, or the device in IPV6_DEFAULTDEV. */
+/* Does one of the interface's networks hold the gateway? */
+static bool is_on_link(const struct reader *reader, const uint8_t gateway[16])
+{
+    for (size_t i = 0; i < reader->interface->address_count; i++) {
+        const struct address *address = &reader->interface->addresses[i];
+        int bit = 0;
+        if (address->family != AF_INET6)
+            continue;
+        while (bit < address->prefix && !((address->bytes[bit / 8] ^ gateway[bit / 8]) & (0x80 >> bit % 8)))
+            bit++;
+        if (bit == address->prefix)
+            return true;
+    }
+    return false;
+}
+
+/* IPV6_DEFAULTGW=fe80::1%eth0, or the device in IPV6_DEFAULTDEV, which may also stand alone. */
 static void read_ipv6_gateway(struct reader *reader)
 {
-    const struct lexer_entry *entry = lexer_find(reader->section, "IPV6_DEFAULTGW");
-    const struct lexer_entry *other = lexer_find(reader->section, "IPV6_DEFAULTDEV");
+    const struct lexer_entry *entry = find_with_global(reader, "IPV6_DEFAULTGW");
+    const struct lexer_entry *other = find_with_global(reader, "IPV6_DEFAULTDEV");
+    bool ours = other && strcmp(other->value, reader->interface->name) == 0;
+    if (!entry && ours)
+        add_default_route(reader, AF_INET6, NULL, IPV6_DEFAULT_METRIC, other);
     if (!entry)
         return;
     CLEANUP(freep) char *host = memory_string(entry->value);
@@ -295,10 +421,10 @@ static void read_ipv6_gateway(struct reader *reader)
         *percent = '\0';
     if (inet_pton(AF_INET6, host, gateway) != 1)
         complain_value(reader, entry, "an IPv6 address, with or without %DEVICE");
-    else if (strcmp(device, reader->interface->name) != 0)
-        complain(reader->complaints, true, entry->line, entry->column, "IPV6_DEFAULTGW is not used: it is for another interface");
-    else
+    else if (strcmp(device, reader->interface->name) == 0 && (percent || other || !is_global(reader, entry) || is_on_link(reader, gateway)))
         add_default_route(reader, AF_INET6, gateway, IPV6_DEFAULT_METRIC, entry);
+    else if (!is_global(reader, entry))
+        complain(reader->complaints, true, entry->line, entry->column, "IPV6_DEFAULTGW is not used: it is for another interface");
 }
 
 static void read_ipv6(struct reader *reader)
@@ -356,6 +482,7 @@ void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, stru
         int gap = read_ipv4_addresses(&reader);
         warn_of_unused(&reader, gap);
         read_gateway(&reader);
+        add_zeroconf_route(&reader);
     }
     read_ipv6(&reader);
     bool bridge_without = interface_has(ifcfg->interface, FIELD_KIND) && !dynamic && lexer_find(section, "BOOTPROTO");

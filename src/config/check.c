@@ -142,7 +142,7 @@ static void check_addresses(const struct check *check)
 static struct route *default_route(const struct ifcfg *file)
 {
     for (size_t i = 0; file->interface && i < file->interface->route_count; i++)
-        if (file->interface->routes[i].family == AF_INET)
+        if (file->interface->routes[i].family == AF_INET && !file->interface->routes[i].prefix)
             return &file->interface->routes[i];
     return NULL;
 }

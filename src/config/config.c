@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "config/config_internal.h"
 
+#define GLOBAL_NAME "network" /* the file whose keys stand before those of all others: /etc/sysconfig/network */
+
 /* Names of files */
 
 static bool ends_with(const char *name, const char *end)
@@ -37,6 +39,8 @@ static bool is_ignored(const char *name)
 static bool is_network_file(const char *name)
 {
     static const char *const starts[] = {"ifcfg-", "route-", "route6-", "rule-", "rule6-"};
+    if (strcmp(name, GLOBAL_NAME) == 0)
+        return true;
     for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
         if (text_starts(name, starts[i]) && name[strlen(starts[i])])
             return !is_ignored(name);
@@ -98,9 +102,24 @@ static bool read_directory(const char *directory, bool (*is_wanted)(const char *
     return true;
 }
 
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* As CentOS has them: /etc/sysconfig/network beside /etc/sysconfig/network-scripts. */
+static bool read_network_directory(const char *directory, struct config_files *files, struct problems *problems)
+{
+    CLEANUP(freep) char *path = memory_format("%s/../" GLOBAL_NAME, directory);
+    if (is_file(path))
+        read_file(path, files);
+    return read_directory(directory, is_network_file, files, problems);
+}
+
 void config_files_read(const char *directory, struct config_files *files, struct problems *problems)
 {
-    read_directory(directory, is_network_file, files, problems);
+    read_network_directory(directory, files, problems);
 }
 
 void config_files_add(struct config_files *files, const char *path, const char *text)
@@ -200,18 +219,20 @@ void config_network(const struct config_files *files, bool lone, struct network 
     size_t start = problems->count, count = 0;
     struct ifcfg *ifcfgs = memory_new((files->count + 1) * sizeof(*ifcfgs));
     struct network implicit = {0};
+    struct lexer_file lexed;
     *ret_network = (struct network){0};
+    const struct lexer_section *global = global_read(files, &lexed, problems);
     for (size_t i = 0; i < files->count; i++)
         if (text_starts(files->items[i].name, "ifcfg-"))
-            ifcfg_read(&files->items[i], &ifcfgs[count++], problems);
-        else
-            problems_add(problems, true, files->items[i].path, 0, 0,
-                         "files of routes and rules are not supported yet: the file is skipped");
+            ifcfg_read(&files->items[i], global, &ifcfgs[count++], problems);
+    alias_read_all(ifcfgs, count, lone, problems);
     check_network(ifcfgs, count, lone, &implicit, problems);
     insert_all(ifcfgs, count, &implicit, ret_network);
+    routing_read(files, ifcfgs, count, lone, ret_network, problems);
     for (size_t i = 0; i < count; i++)
         ifcfg_clear(&ifcfgs[i]);
     free(ifcfgs);
+    lexer_file_clear(&lexed);
     sort_problems(files, problems, start);
 }
 
@@ -312,7 +333,7 @@ static void check_directory(const char *directory, struct problems *problems)
         return;
     }
     struct config_files files = {0};
-    if (!read_directory(directory, is_network_file, &files, problems))
+    if (!read_network_directory(directory, &files, problems))
         return;
     check_network_files(&files, false, problems);
     if (!check_vm_directory(directory, problems) && !files.count)

@@ -75,10 +75,12 @@ struct ifcfg {
     char device[INTERFACE_NAME_SIZE];     /* "" = none could be read */
     struct interface *interface;          /* NULL: skipped, or with an error */
     bool skipped;                         /* of a kind that is not supported yet */
+    bool alias;                           /* it gives addresses to another file's interface: read by alias.c */
+    const struct lexer_section *global;   /* keys that stand before the file's own; NULL = none */
     struct ifcfg_place device_place, master_place, parent_place, gateway_place, vlans_place;
     struct ifcfg_place *address_places;   /* one for each of interface->addresses */
 };
-void ifcfg_read(const struct config_file *file, struct ifcfg *ret_ifcfg, struct problems *problems);
+void ifcfg_read(const struct config_file *file, const struct lexer_section *global, struct ifcfg *ret_ifcfg, struct problems *problems);
 void ifcfg_clear(struct ifcfg *ifcfg);
 
 /* ifcfg_kind.c: what kind of link the file is about. */
@@ -103,6 +105,88 @@ void ifcfg_vlans_check(struct ifcfg *file, const struct interface *bridge, struc
 
 /* address.c: the IP keys of an ifcfg file -> addresses, routes and their bits. ifcfg->interface is there. */
 void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
+/* The prefix that PREFIX and NETMASK (each may be NULL) give an IPv4 address; without either its class decides, as in ipcalc. */
+bool address_prefix_of(const struct lexer_entry *prefix, const struct lexer_entry *mask, const uint8_t bytes[4], int *ret_prefix,
+                       struct complaints *complaints);
+/* The same of a route's destination, which may be everything: 0.0.0.0. */
+bool address_prefix(const struct lexer_entry *mask, const uint8_t bytes[4], int *ret_prefix, struct complaints *complaints);
+/* BROADCAST (NULL = not stated): of interest where it is not the network's last address. */
+void address_read_broadcast(const struct lexer_entry *entry, struct address *address, struct complaints *complaints);
+
+/* ifcfg_sysctl.c: keys that are sysctls of the interface. */
+void ifcfg_sysctl_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
+
+/* global.c: the file `network` (/etc/sysconfig/network), whose keys stand before those of every ifcfg file. NULL: there is none. The
+ * section lies in ret_lexed, which the caller clears. */
+const struct lexer_section *global_read(const struct config_files *files, struct lexer_file *ret_lexed, struct problems *problems);
+
+/* words.c: lines of words, as route-NAME and rule-NAME have them: separated by blanks, no quotes; a # begins a comment, a backslash at
+ * a line's end joins the next one. */
+struct word {
+    char *text;
+    unsigned line, column;
+};
+struct word_list {
+    struct word *items;
+    size_t count;
+};
+struct words_reader {
+    const char *at, *end;
+    unsigned line, column;
+};
+struct words_reader words_begin(const struct config_file *file); /* its text is there */
+/* The next line that has words; false at the end. The caller clears them. */
+bool words_next(struct words_reader *reader, struct word_list *ret_words, struct complaints *complaints);
+struct word_list words_split(const struct lexer_entry *entry); /* all with the place of its value */
+void words_clear(struct word_list *words);
+/* One word as a number (also 0x10) or as an interface's name; else it complains and gives false. */
+bool words_number(const struct word *word, int64_t minimum, int64_t maximum, int64_t *ret, struct complaints *complaints);
+bool words_interface(const struct word *word, char ret_name[INTERFACE_NAME_SIZE], struct complaints *complaints);
+
+/* prefix.c: networks, addresses, tables and protocols as ip's command line has them. Each complains and gives false when the word is
+ * none. */
+bool prefix_read_address(const struct word *word, int family, uint8_t ret_bytes[16], struct complaints *complaints);
+bool prefix_read(const struct word *word, int family, uint8_t ret_bytes[16], uint8_t *ret_prefix, struct complaints *complaints);
+bool prefix_has_rest(int family, const uint8_t bytes[16], int prefix); /* bits behind it? */
+bool prefix_read_table(const struct word *word, uint32_t *ret_table, struct complaints *complaints);
+bool prefix_read_protocol(const struct word *word, uint8_t *ret_protocol, struct complaints *complaints);
+
+/* route_file.c: a file's routes; those with errors are left out. */
+struct route_line {
+    struct route route;                  /* its group names the interfaces that were stated */
+    char interface[INTERFACE_NAME_SIZE]; /* dev; "" = not stated */
+    struct ifcfg_place place;
+};
+struct route_lines {
+    struct route_line *items;
+    size_t count;
+};
+void route_file_read(const struct config_file *file, struct route_lines *ret_lines, struct problems *problems);
+void route_file_clear(struct route_lines *lines);
+bool route_file_words(const struct word_list *words, int family, struct route_line *ret_line, struct complaints *complaints);
+/* More of a route, without destination and next hop: EXTRA_ROUTE_OPTS and the like. */
+bool route_file_more(const struct lexer_entry *entry, struct route *route, struct complaints *complaints);
+
+/* rule_file.c */
+struct rule_line {
+    struct rule rule;
+    struct ifcfg_place place;
+};
+struct rule_lines {
+    struct rule_line *items;
+    size_t count;
+};
+void rule_file_read(const struct config_file *file, struct rule_lines *ret_lines, struct problems *problems);
+void rule_file_clear(struct rule_lines *lines);
+bool rule_file_words(const struct word_list *line, int family, struct rule *ret_rule, struct complaints *complaints);
+
+/* routing.c: puts the routes and rules of the files into the network of their interfaces, which it holds by now. */
+void routing_read(const struct config_files *files, const struct ifcfg *ifcfgs, size_t count, bool lone, struct network *network,
+                  struct problems *problems);
+
+/* alias.c: ifcfg-NAME:ID and ifcfg-NAME-rangeN, which give more addresses to the interface of ifcfg-NAME. */
+bool alias_is_one(const struct config_file *file, const struct lexer_section *section);
+void alias_read_all(struct ifcfg *files, size_t count, bool lone, struct problems *problems);
 
 /* check.c: what only shows when all files are seen. Drops what can't be from the list (interface = NULL) and adds the bridges
  * that only ports name to `implicit`. */

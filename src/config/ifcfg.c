@@ -38,15 +38,10 @@ static void skip_file(struct reader *reader, const struct lexer_entry *entry, co
 /* Kinds of interface that are known but not supported: the file is skipped with one warning, so that the rest of a host works. */
 static bool is_skipped(struct reader *reader, const struct ifcfg_kind *kind)
 {
-    const struct lexer_entry *device = lexer_find(reader->section, "DEVICE");
     if (kind->kind == INTERFACE_OTHER) {
         bool type = strcmp(kind->entry->key, "TYPE") == 0;
         CLEANUP(freep) char *what = type ? memory_format("TYPE=%s", kind->entry->value) : memory_string(kind->entry->key);
         skip_file(reader, kind->entry, what);
-        return true;
-    }
-    if (device && strchr(device->value, ':')) {
-        skip_file(reader, device, "an alias (DEVICE=NAME:ID)");
         return true;
     }
     return false;
@@ -248,6 +243,12 @@ static void read_kind(struct reader *reader)
     }
 }
 
+static void read_addresses(struct reader *reader)
+{
+    ifcfg_sysctl_read(reader->section, reader->ifcfg, &reader->complaints);
+    address_read(reader->section, reader->ifcfg, &reader->complaints);
+}
+
 static void read_interface(struct reader *reader)
 {
     struct interface *interface = reader->interface;
@@ -269,7 +270,7 @@ static void read_interface(struct reader *reader)
     if (reader->port || reader->slave)
         interface->set |= FIELD_BIT(FIELD_ADDRESSES);
     else
-        address_read(section, reader->ifcfg, &reader->complaints);
+        read_addresses(reader);
 }
 
 static void read_section(struct reader *reader)
@@ -295,11 +296,11 @@ static void read_section(struct reader *reader)
     read_interface(reader);
 }
 
-void ifcfg_read(const struct config_file *file, struct ifcfg *ret_ifcfg, struct problems *problems)
+void ifcfg_read(const struct config_file *file, const struct lexer_section *global, struct ifcfg *ret_ifcfg, struct problems *problems)
 {
     struct lexer_file lexed;
     struct reader reader = {.ifcfg = ret_ifcfg, .complaints = complaints_begin(problems, file->path)};
-    *ret_ifcfg = (struct ifcfg){.file = file};
+    *ret_ifcfg = (struct ifcfg){.file = file, .global = global};
     if (!file->text) {
         complain(&reader.complaints, false, 0, 0, "%s", file->fault ? file->fault : "can't be read");
         return;
@@ -307,7 +308,9 @@ void ifcfg_read(const struct config_file *file, struct ifcfg *ret_ifcfg, struct 
     lexer_read_shell(file->text, file->size, &lexed, &reader.complaints);
     reader.section = &lexed.sections[0];
     reader.mutilated = reader.complaints.errors;
-    read_section(&reader);
+    ret_ifcfg->alias = alias_is_one(file, reader.section);
+    if (!ret_ifcfg->alias)
+        read_section(&reader);
     if (reader.complaints.errors && ret_ifcfg->interface) {
         interface_free(ret_ifcfg->interface);
         ret_ifcfg->interface = NULL;

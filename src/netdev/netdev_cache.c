@@ -179,6 +179,8 @@ static void keep(struct interface *new, const struct interface *old)
     new->address_count = old->address_count;
     new->routes = old->routes;
     new->route_count = old->route_count;
+    new->sysctls = old->sysctls;
+    new->sysctl_count = old->sysctl_count;
     new->vlans = old->vlans;
     new->set = (new->set & ~FIELD_BIT(FIELD_PORT_VLANS)) | (old->set & FIELD_BIT(FIELD_PORT_VLANS));
     new->inbound = old->inbound;

@@ -206,6 +206,8 @@ bool netdev_route_is_there(const struct network *observed, const struct step *st
 
 /* STEP_REPLAY: the message as it is, with its indices to be looked up. */
 int netdev_replay_write(struct netdev_request *request, const struct step *step, struct error *err);
+/* IFLA_AF_SPEC of a link's message */
+void netdev_sysctl_read(struct netdev_cache *cache, struct interface *interface, const struct nlattr *spec);
 /* STEP_SYSCTL_SET, on the worker; gives an errno, 0 = done. */
 int netdev_sysctl_set(const struct step *step, struct error *err);
 /* STEP_LINK_WAIT, on the worker. */

@@ -201,4 +201,6 @@ void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg)
         read_kind(cache, attributes[IFLA_LINKINFO], &link);
     read_parent(attributes, &link);
     netdev_cache_put(cache, &link);
+    if (attributes[IFLA_AF_SPEC])
+        netdev_sysctl_read(cache, netdev_cache_find(cache, link.index), attributes[IFLA_AF_SPEC]);
 }

@@ -1,14 +1,74 @@
-/* Sysctls of one interface. They are files alone: rtnetlink shows some of them (IFLA_INET_CONF) and sets fewer. /proc/sys/net is that
+/* Sysctls of one interface. They are files: rtnetlink shows them (IFLA_INET_CONF, IFLA_INET6_CONF) and sets few. /proc/sys/net is that
  * of the caller's own network namespace. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <netlink/attr.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/crash.h"
+#include "base/memory.h"
+#include "base/text.h"
 #include "netdev/netdev_internal.h"
+
+/* -- reading ----------------------------------------------------------------------------------------------------------------- */
+
+/* Those that files may state, and where a link's messages have them. No event tells when one changes, but any later one of the link
+ * has it. */
+static const struct {
+    const char *name;
+    int family, place; /* in IFLA_INET_CONF, which leaves out a first one, respectively in IFLA_INET6_CONF */
+} rows[] = {
+    {"ipv4/arp_filter", AF_INET, IPV4_DEVCONF_ARPFILTER - 1}, {"ipv6/forwarding", AF_INET6, DEVCONF_FORWARDING},
+    {"ipv6/accept_ra", AF_INET6, DEVCONF_ACCEPT_RA},          {"ipv6/accept_redirects", AF_INET6, DEVCONF_ACCEPT_REDIRECTS},
+    {"ipv6/mtu", AF_INET6, DEVCONF_MTU6},                     {"ipv6/disable_ipv6", AF_INET6, DEVCONF_DISABLE_IPV6},
+};
+
+/* The array of all sysctls of the family; NULL: the link has not got that protocol. */
+static struct nlattr *find_values(const struct nlattr *spec, int family)
+{
+    struct nlattr *of_family = nla_find(nla_data(spec), nla_len(spec), family);
+
+    if (!of_family)
+        return NULL;
+    return nla_find(nla_data(of_family), nla_len(of_family), family == AF_INET ? IFLA_INET_CONF : IFLA_INET6_CONF);
+}
+
+static size_t read_values(const struct nlattr *spec, struct sysctl values[ARRAY_SIZE(rows)])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct nlattr *all = find_values(spec, rows[i].family);
+
+        if (!all || nla_len(all) < (rows[i].place + 1) * (int)sizeof(int32_t))
+            continue;
+        text_copy(values[count].name, sizeof(values[count].name), rows[i].name);
+        memcpy(&values[count++].value, (const char *)nla_data(all) + (size_t)rows[i].place * sizeof(int32_t), sizeof(int32_t));
+    }
+    return count;
+}
+
+void netdev_sysctl_read(struct netdev_cache *cache, struct interface *interface, const struct nlattr *spec)
+{
+    struct sysctl values[ARRAY_SIZE(rows)] = {0};
+    size_t count = read_values(spec, values);
+
+    if (count == interface->sysctl_count && (!count || memcmp(values, interface->sysctls, count * sizeof(*values)) == 0))
+        return;
+    interface->sysctls = memory_resize(interface->sysctls, count + 1, sizeof(*values));
+    memcpy(interface->sysctls, values, count * sizeof(*values));
+    interface->sysctl_count = count;
+    netdev_cache_tell(cache, NETDEV_CHANGED, interface->name);
+}
+
+/* -- writing ----------------------------------------------------------------------------------------------------------------- */
 
 static int write_value(const char *path, int32_t value)
 {

@@ -259,6 +259,15 @@ static void ask_for_doubted(struct netdev *netdev)
     netdev->doubted_count = 0;
 }
 
+/* No event tells of them. */
+static void ask_for_sysctls(struct netdev *netdev, const char *name)
+{
+    const struct interface *link = network_find(&netdev->cache.network, name);
+
+    if (link)
+        netdev_dump_link(netdev->dump, &netdev->cache, link->index);
+}
+
 /* The kernel queues the event of a write before its ack, so all is there to be read. */
 static void observe(struct netdev_request *request)
 {
@@ -266,6 +275,8 @@ static void observe(struct netdev_request *request)
     const struct step *step = request->step;
 
     netdev_events_drain(netdev);
+    if (step->op == STEP_SYSCTL_SET)
+        ask_for_sysctls(netdev, step->interface);
     if (step->op == STEP_LINK_CREATE || step->op == STEP_LINK_SET)
         doubt_link(netdev, step->interface);
     if (netdev->pending == 0)

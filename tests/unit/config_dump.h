@@ -67,12 +67,16 @@ static inline void dump_interface(struct text *text, const struct interface *int
     if (interface_has(interface, FIELD_ADDRESSES))
         text_add(text, " addresses=");
     for (size_t i = 0; i < interface->address_count; i++)
-        text_format(text, "%s%s%s%s", i ? "," : "", address_text(&interface->addresses[i], buffer),
-                    interface->addresses[i].unchecked ? "!" : "", interface->addresses[i].unannounced ? "?" : "");
-    if (interface_has(interface, FIELD_ROUTES))
-        text_add(text, " routes=");
-    for (size_t i = 0; i < interface->route_count; i++)
-        text_format(text, "%s%s", i ? "," : "", route_text(&interface->routes[i], buffer));
+        text_format(text, "%s%s%s%s%s%s", i ? "," : "", address_text(&interface->addresses[i], buffer),
+                    interface->addresses[i].unchecked ? "!" : "", interface->addresses[i].unannounced ? "?" : "",
+                    *interface->addresses[i].label ? " " : "", interface->addresses[i].label);
+    const char *before = " routes=";
+    for (size_t i = 0; i < interface->route_count; i++) {
+        if (interface->routes[i].metric_by_index) /* that to 169.254.0.0/16, which nearly all have: test_config_routes.c */
+            continue;
+        text_format(text, "%s%s", before, route_text(&interface->routes[i], buffer));
+        before = ",";
+    }
     text_add(text, "\n");
 }
 
@@ -82,9 +86,14 @@ static inline char *dump_network(const struct config_files *files, bool lone)
     struct network network;
     struct problems problems = {0};
     struct text text = {0};
+    char route[ROUTE_TEXT_SIZE], rule[RULE_TEXT_SIZE];
     config_network(files, lone, &network, &problems);
     for (size_t i = 0; i < network.count; i++)
         dump_interface(&text, network.items[i]);
+    for (size_t i = 0; i < network.route_count; i++)
+        text_format(&text, "route of %s: %s\n", network.routes[i].group->stated_by, route_text(&network.routes[i], route));
+    for (size_t i = 0; i < network.rule_count; i++)
+        text_format(&text, "rule of %s: %s\n", network.rules[i].stated_by, rule_text(&network.rules[i], rule));
     dump_problems(&text, &problems);
     network_clear(&network);
     problems_clear(&problems);
