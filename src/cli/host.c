@@ -80,7 +80,7 @@ int host_apply(struct command *command)
     output_problems(command, json_object_get(json, "problems"));
     if (document_number(json, "changes", 0) == 0)
         printf("Nothing to do: everything is as the files want it\n");
-    if (arguments_option(command, "confirm"))
+    else if (arguments_option(command, "confirm"))
         printf("It is taken back in %s s unless you say: trestle confirm\n", arguments_option(command, "confirm"));
     return EXIT_DONE;
 }

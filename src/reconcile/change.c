@@ -378,10 +378,9 @@ int change_may_begin(const struct reconciler *reconciler, const struct request *
     if (journal->transaction && request->change.joins && request->change.confirm == 0)
         return 0;
     if (journal->transaction)
-        return error_set(err, EBUSY, "%s: a transaction of interface changes is open: 'trestle iface-commit' or 'trestle iface-rollback' "
-                                     "ends it", request->name);
-    return error_set(err, EBUSY, "%s: '%s' waits to be confirmed (%.0f s are left): 'trestle confirm' or 'trestle rollback' ends that",
-                     request->name, journal->name, fmax(0, journal->deadline - boot_time()));
+        return error_set(err, EBUSY, "a transaction of interface changes is open: 'trestle iface-commit' or 'trestle iface-rollback' ends it");
+    return error_set(err, EBUSY, "'%s' waits to be confirmed (%.0f s are left): 'trestle confirm' or 'trestle rollback' ends that",
+                     journal->name, fmax(0, journal->deadline - boot_time()));
 }
 
 void change_run(struct reconciler *reconciler, struct request *request, struct plan *plan)
@@ -394,6 +393,8 @@ void change_run(struct reconciler *reconciler, struct request *request, struct p
         queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
         return;
     }
+    if (!plan->count && !request->change.edits.count)
+        request->change.confirm = 0; /* there is nothing to take back */
     if (!reconciler->journal.pending)
         reconciler->files.begin_applied(files_of(reconciler));
     reconciler->providers.network_keep(reconciler->providers.netdev, plan);
