@@ -76,6 +76,8 @@ static const char *fault_of_port(const struct ifcfg *file)
     const struct interface *port = file->interface;
     if (port->kind == INTERFACE_LOOPBACK || strcmp(port->master, "lo") == 0)
         return port->is_slave ? "the loopback interface has no place in a bond" : "the loopback interface has no place in a bridge";
+    if (port->kind == INTERFACE_TUN && !port->is_slave)
+        return "a TUN carries no Ethernet frames, and has no place in a bridge";
     if (strcmp(port->master, file->device) == 0)
         return port->is_slave ? "an interface can't be its own slave" : "an interface can't be its own port";
     if (port->is_slave && kind_find(port->kind)->takes_ports)
@@ -236,6 +238,50 @@ static void check_vlan_ids(const struct check *check)
     free(vlans);
 }
 
+/* Veth pairs: what the files of both ends say of each other */
+
+static int compare_peers(const void *a, const void *b)
+{
+    const struct ifcfg *left = *(struct ifcfg *const *)a, *right = *(struct ifcfg *const *)b;
+    int order = strcmp(left->interface->peer, right->interface->peer);
+    return order ? order : left < right ? -1 : left > right;
+}
+
+/* Why it can't be the other end of `file`; NULL when it can. */
+static char *fault_of_peer(const struct ifcfg *file, const struct ifcfg *peer)
+{
+    if (!peer || !peer->interface || peer->interface->kind == INTERFACE_ETHERNET)
+        return NULL;
+    if (peer->interface->kind != INTERFACE_VETH)
+        return memory_format("%s states a %s", peer->file->path, interface_kind_names[peer->interface->kind]);
+    if (strcmp(peer->interface->peer, file->device) != 0)
+        return memory_format("%s states PEER=%s", peer->file->path, peer->interface->peer);
+    return NULL;
+}
+
+static void check_peers(const struct check *check)
+{
+    struct ifcfg **ends = memory_resize(NULL, check->count + 1, sizeof(*ends));
+    size_t count = 0;
+    for (size_t i = 0; i < check->count; i++)
+        if (check->files[i].interface && check->files[i].interface->kind == INTERFACE_VETH)
+            ends[count++] = &check->files[i];
+    qsort(ends, count, sizeof(*ends), compare_peers);
+    for (size_t i = 0; i < count; i++) {
+        const char *peer = ends[i]->interface->peer;
+        bool again = i > 0 && strcmp(ends[i - 1]->device, peer) != 0 && ends[i - 1]->interface
+                     && strcmp(ends[i - 1]->interface->peer, peer) == 0;
+        CLEANUP(freep) char *fault = again ? memory_format("%s states the same", ends[i - 1]->file->path)
+                                           : fault_of_peer(ends[i], check_find(check, peer));
+        if (!fault)
+            continue;
+        problems_add(check->problems, check->lone, ends[i]->file->path, ends[i]->parent_place.line, ends[i]->parent_place.column,
+                     "PEER=%s: %s", peer, fault);
+        check_drop(ends[i]);
+    }
+    free(ends);
+}
+
 /* Rings: a bridge that is its own port by way of a VLAN. A link lies above its parent, and a master above its ports. */
 
 struct ring {
@@ -341,6 +387,7 @@ void check_links(const struct check *check, struct network *implicit)
 {
     skip_what_lies_on_skipped(check);
     check_parents(check);
+    check_peers(check);
     check_masters(check, implicit);
     check_vlan_ids(check);
     check_rings(check);

@@ -98,6 +98,12 @@ void ifcfg_bond_read(const struct lexer_section *section, struct ifcfg *ifcfg, s
 /* SLAVE and MASTER: is the interface a bond's slave? */
 bool ifcfg_bond_read_slave(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
 
+/* ifcfg_links.c: the same of TAPs, veth pairs, macvlans and VXLANs. */
+void ifcfg_links_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
+/* OWNER and GROUP, by name or number; the others are read by their rows alone (false). */
+bool ifcfg_links_read_key(const struct lexer_entry *entry, const struct option *row, struct interface *interface,
+                          struct complaints *complaints);
+
 /* ifcfg_vlans.c: VLANS and PVID. bridged: the file states a bridge or a bridge's port. */
 void ifcfg_vlans_read(const struct lexer_section *section, bool bridged, struct ifcfg *ifcfg, struct complaints *complaints);
 /* Takes them away again, with a warning, where the bridge (which may be the file's own) does not filter. */

@@ -104,7 +104,7 @@ static void read_key(struct reader *reader, const struct lexer_entry *entry)
     }
     if (row->type == OPTION_SPECIAL || row->type == OPTION_IGNORED || row->type == OPTION_LATER)
         return;
-    if (has_effect(reader, entry, row))
+    if (has_effect(reader, entry, row) && !ifcfg_links_read_key(entry, row, reader->interface, &reader->complaints))
         section_parse(entry, row, reader->interface, &reader->complaints);
 }
 
@@ -237,6 +237,7 @@ static void read_kind(struct reader *reader)
 {
     if (reader->kind == INTERFACE_VLAN)
         ifcfg_vlan_read(reader->section, reader->ifcfg, &reader->complaints);
+    ifcfg_links_read(reader->section, reader->ifcfg, &reader->complaints);
     if (reader->kind == INTERFACE_BOND) {
         read_words(reader, "BONDING_OPTS", "bond");
         ifcfg_bond_read(reader->section, reader->ifcfg, &reader->complaints);
@@ -287,7 +288,8 @@ static void read_section(struct reader *reader)
     read_device_name(reader);
     if (skipped)
         return;
-    reader->kind = kind.kind;
+    /* As "ip tuntap" of the scripts: a TUN is a TAP of layer 3, told by its name. */
+    reader->kind = kind.kind == INTERFACE_TAP && text_starts(ifcfg->device, "tun") ? INTERFACE_TUN : kind.kind;
     reader->port = bridge;
     if (bridge)
         ifcfg->master_place = place_of(bridge);

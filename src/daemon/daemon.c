@@ -53,7 +53,9 @@ struct daemon {
     double managers_until;
 };
 
-static const struct netdev_kind *const link_kinds[] = {&bridge_kind, &kind_vlan, &kind_bond, NULL};
+static const struct netdev_kind *const link_kinds[] = {
+    &bridge_kind, &kind_vlan, &kind_bond, &kind_tap, &kind_tun, &kind_veth, &kind_dummy, &kind_macvlan, &kind_vxlan, NULL,
+};
 
 /* -- wires between the parts ---------------------------------------------------------------------------------------------------------- */
 
@@ -380,6 +382,7 @@ static int make_parts(struct daemon *daemon, struct error *err)
         result = netdev_new(daemon->loop, daemon->worker, link_kinds, on_network, daemon, &daemon->netdev, err);
     if (result < 0)
         return result;
+    netdev_make_taps(daemon->netdev, (struct netdev_taps){tap_persist_lacking, tap_persist_open, tap_persist_keep});
     daemon->taps = tap_table_new(daemon->worker, daemon->closer);
     result = make_vmm(daemon, err);
     if (result < 0)

@@ -20,19 +20,13 @@ struct diff {
 
 /* diff.c */
 struct step *diff_add_step(struct diff *diff, enum step_op op, const char *name, const char *text);
+void diff_skip(struct diff *diff, size_t index, bool warning, const char *format, ...) __attribute__((format(printf, 4, 5)));
 struct step *diff_set_link(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields);
 void diff_set_address(struct diff *diff, enum step_op op, const char *name, const struct address *address);
 void diff_set_route(struct diff *diff, enum step_op op, const char *name, const struct route *route);
 /* "mtu 1500 → 9000, forward_delay 1500 → 0" of the scalar fields; from may be NULL. */
 void diff_describe(struct text *line, const struct interface *from, const struct interface *to, field_set fields);
 bool diff_is_ours(const struct interface *observed);
-bool diff_is_lacking(const struct interface *observed, int field); /* does this kernel not have the option? */
-
-/* diff_check.c: says what can't be, and skips it together with what depends on it. */
-void diff_check(struct diff *diff);
-void diff_skip(struct diff *diff, size_t index, bool warning, const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* A link that somebody else made and that differs from its file. */
-bool diff_must_be_adopted(const struct interface *wanted, const struct interface *observed);
 
 /* One interface that is there: as it is, as it was wanted before (NULL: not at all) and as it is wanted (NULL: not at all). */
 struct diff_link {
@@ -60,6 +54,17 @@ void rule_diff_add(struct diff *diff);
 
 /* sysctl_diff.c */
 void sysctl_diff_set(struct diff *diff, const struct interface *wanted);
+
+bool diff_should_be_up(const struct diff *diff, const struct interface *wanted);
+
+/* diff_pair.c: both ends of a veth pair are made at once, and each is set when it is its turn. */
+/* Whose creation brings the link about: its own, its other end's (which states it as PEER), or NULL. */
+const struct interface *diff_pair_maker(const struct diff *diff, const struct interface *wanted);
+/* The observed link is the other end of a veth that is wanted: it goes only with that. */
+bool diff_is_end(const struct diff *diff, const struct interface *observed);
+/* A veth's other end can't be made, because another link has its name. */
+bool diff_pair_is_taken(const struct diff *diff, const struct interface *wanted);
+void diff_make_end(struct diff *diff, const struct interface *wanted, const struct interface *maker);
 
 /* diff_order.c: what must be made before what: parents before what lies on them, masters before their ports. */
 size_t diff_index(const struct network *network, const char *name); /* SIZE_MAX: there is none */

@@ -93,8 +93,12 @@ static bool spread(struct remake *remake)
         for (size_t i = 0; i < observed->count; i++) {
             const struct interface *link = observed->items[i];
 
-            if (remake->goes[i] || !goes(remake, link->parent))
+            if (remake->goes[i] || !(goes(remake, link->parent) || goes(remake, link->peer)))
                 continue;
+            if (goes(remake, link->peer)) { /* and comes again when somebody wants it to */
+                again = remake->goes[i] = true;
+                continue;
+            }
             if (!comes_back(remake, i)) {
                 refuse(remake, link->parent, link->name, "lies on");
                 return false;
@@ -171,7 +175,7 @@ static void delete_link(struct remake *remake, const struct interface *observed)
     if (changed)
         diff_describe(&why, observed, wanted, changed);
     else
-        text_format(&why, "with %s", observed->parent);
+        text_format(&why, "with %s", observed->parent[0] ? observed->parent : observed->peer);
     line = memory_format("delete %s %s, to make it anew: %s", interface_kind_names[observed->kind], observed->name, why.data);
     step = diff_add_step(remake->diff, STEP_LINK_DELETE, observed->name, line);
     step->from = interface_copy(observed);
@@ -184,7 +188,7 @@ static void delete_links(struct remake *remake)
 {
     for (int depth = remake->deepest; depth >= 0; depth--)
         for (size_t i = 0; i < remake->diff->observed->count; i++)
-            if (remake->goes[i] && remake->depths[i] == depth)
+            if (remake->goes[i] && remake->depths[i] == depth && wanted_of(remake, i)) /* else it goes with its other end */
                 delete_link(remake, remake->diff->observed->items[i]);
 }
 

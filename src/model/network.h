@@ -111,6 +111,18 @@ enum interface_field {
     FIELD_BOND_AD_USER_PORT_KEY,
     FIELD_BOND_TLB_DYNAMIC_LB,
     FIELD_BOND_LAST = FIELD_BOND_TLB_DYNAMIC_LB,
+    /* of a TAP or TUN, a veth, a macvlan, a VXLAN */
+    FIELD_TAP_OWNER,
+    FIELD_TAP_GROUP,
+    FIELD_VETH_PEER,
+    FIELD_MACVLAN_MODE,
+    FIELD_VXLAN_ID,
+    FIELD_VXLAN_LOCAL,
+    FIELD_VXLAN_REMOTE,
+    FIELD_VXLAN_PORT,
+    FIELD_VXLAN_TTL,
+    FIELD_VXLAN_LEARNING,
+    FIELD_VXLAN_LAST = FIELD_VXLAN_LEARNING,
     /* of a bridge's port */
     FIELD_PORT_COST,
     FIELD_PORT_PRIORITY,
@@ -141,6 +153,8 @@ _Static_assert(INTERFACE_FIELDS <= 8 * sizeof(field_set), "every field has a bit
 #define FIELD_BRIDGE_ALL FIELDS_FROM_TO(FIELD_BRIDGE_STP, FIELD_BRIDGE_LAST)
 #define FIELD_VLAN_ALL FIELDS_FROM_TO(FIELD_VLAN_ID, FIELD_VLAN_LAST)
 #define FIELD_BOND_ALL FIELDS_FROM_TO(FIELD_BOND_MODE, FIELD_BOND_LAST)
+#define FIELD_TAP_ALL FIELDS_FROM_TO(FIELD_TAP_OWNER, FIELD_TAP_GROUP)
+#define FIELD_VXLAN_ALL FIELDS_FROM_TO(FIELD_VXLAN_ID, FIELD_VXLAN_LAST)
 #define FIELD_PORT_ALL FIELDS_FROM_TO(FIELD_PORT_COST, FIELD_PORT_VLANS)
 
 enum owner { OWNER_FOREIGN, OWNER_TRESTLE }; /* of a link: by its group and alias */
@@ -211,6 +225,20 @@ struct bond_options {
     int primary_index;                      /* observed */
 };
 
+struct tap_options { /* who may open it besides root */
+    uint32_t owner, group; /* UINT32_MAX: nobody */
+};
+
+#define IP_TEXT_SIZE 46 /* INET6_ADDRSTRLEN */
+
+struct vxlan_options {
+    uint32_t id;
+    char local[IP_TEXT_SIZE];  /* source of the outer packets; "" = by the route */
+    char remote[IP_TEXT_SIZE]; /* the other end, or a multicast group of other ends; "" = none */
+    uint32_t port, ttl;        /* ttl 0: the host's own, and 1 to a group */
+    bool learning;
+};
+
 /* Of a port of a bridge that filters VLANs. */
 struct port_vlans {
     uint16_t pvid;       /* untagged frames belong to it, and it leaves untagged; 0 = none */
@@ -258,6 +286,10 @@ struct interface {
     struct bridge_options bridge;
     struct vlan_options vlan;
     struct bond_options bond;
+    struct tap_options tap;
+    char peer[INTERFACE_NAME_SIZE]; /* a veth's other end; "" = in another network namespace */
+    unsigned macvlan_mode;          /* by its place in the option's choices */
+    struct vxlan_options vxlan;
     struct port_options port;
     struct port_vlans *vlans; /* owned; NULL = none */
     struct rate inbound, outbound;
@@ -278,7 +310,7 @@ struct interface {
 
     /* OBSERVED only */
     int index;
-    int master_index, parent_index;
+    int master_index, parent_index, peer_index;
     uint8_t permanent_mac[6]; /* that a NIC came with, whatever it has now; all zero = not known */
     char kind_name[16];   /* as the kernel calls it: "bridge", "tun", "" for a NIC */
     bool carrier;         /* IFF_LOWER_UP */

@@ -1,5 +1,6 @@
 #include "model/option.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -304,6 +305,16 @@ static int parse_rate(const char *text, struct rate *place, struct error *err)
     return 0;
 }
 
+static int parse_address(const char *text, char place[IP_TEXT_SIZE], struct error *err)
+{
+    uint8_t bytes[16];
+    int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+    if (inet_pton(family, text, bytes) != 1)
+        return wants(err, "an IPv4 or IPv6 address", text);
+    inet_ntop(family, bytes, place, IP_TEXT_SIZE);
+    return 0;
+}
+
 static int parse_vlans(const char *text, char **place, struct error *err)
 {
     struct port_vlans vlans = {0};
@@ -369,6 +380,8 @@ static int parse_value(const struct option *row, void *place, const char *text, 
         return parse_name(text, place, err);
     case OPTION_MAC:
         return parse_mac(text, place, err);
+    case OPTION_ADDRESS:
+        return parse_address(text, place, err);
     case OPTION_GROUP_MAC:
         return parse_group_mac(text, place, err);
     case OPTION_UUID:
@@ -420,6 +433,8 @@ static size_t size_of(const struct option *row)
         return sizeof(char *);
     case OPTION_NAME:
         return INTERFACE_NAME_SIZE;
+    case OPTION_ADDRESS:
+        return IP_TEXT_SIZE;
     case OPTION_MAC:
     case OPTION_GROUP_MAC:
         return 6;
@@ -512,6 +527,8 @@ char *option_format(const struct option *option, const void *object)
     case OPTION_NUMBER:
         if (option->choices && !number_at(place))
             return memory_string(option->choices[0]);
+        if (number_at(place) > option->maximum * scale_of(option))
+            return NULL; /* how a user id is none */
         return number_at(place) || option->minimum <= 0 ? format_number(option, number_at(place)) : NULL;
     case OPTION_SIZE:
         return *(const uint64_t *)place || option->minimum <= 0 ? format_size(*(const uint64_t *)place) : NULL;
@@ -520,6 +537,7 @@ char *option_format(const struct option *option, const void *object)
         return memory_string(*(char *const *)place);
     case OPTION_NAME:
     case OPTION_UUID:
+    case OPTION_ADDRESS:
         return *(const char *)place ? memory_string(place) : NULL;
     case OPTION_MAC:
     case OPTION_GROUP_MAC:
@@ -562,6 +580,7 @@ bool option_same(const struct option *option, const void *a, const void *b)
         return text_equal(*(char *const *)one, *(char *const *)other);
     case OPTION_NAME:
     case OPTION_UUID:
+    case OPTION_ADDRESS:
         return text_equal(one, other);
     case OPTION_RATE: /* without an average there is none, whatever else it has */
         return rate_same(one, other) || (!((const struct rate *)one)->average && !((const struct rate *)other)->average);

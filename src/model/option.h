@@ -30,6 +30,7 @@ enum option_type {
     OPTION_CHOICE,  /* an enum; the index in `choices`, letter case ignored */
     OPTION_RATE,    /* struct rate: average[,peak[,burst]] with virsh's forms "avg,,burst" */
     OPTION_MAP,     /* uint32_t[length]: FROM:TO pairs, separated by commas or blanks; FROM below `length`, TO up to `maximum` */
+    OPTION_ADDRESS, /* char[IP_TEXT_SIZE]: an IPv4 or IPv6 address in its canonical form */
     OPTION_TARGETS, /* uint8_t[length][4]: IPv4 addresses, separated by commas; all zero behind the last */
     OPTION_VLANS,   /* char *, owned by the object: VLANs from 1 to 4094 like 10,20-29 */
     OPTION_SPECIAL, /* read by a function of its own reader (DEVICE, IPADDRn, BRIDGING_OPTS, …) */

@@ -14,6 +14,7 @@ enum {
 
 static const char *const up_or_down[] = {"down", "up", NULL};
 static const char *const vlan_protocols[] = {"802.1Q", "802.1ad", NULL};
+static const char *const macvlan_modes[] = {"private", "vepa", "bridge", "passthru", "source", NULL};
 static const char *const automatic[] = {"auto", NULL};
 static const char *const image_formats[] = {"qcow2", "raw", "qcow", "qed", "vdi", "vhdx", "vmdk", "vpc", "luks", NULL};
 static const char *const vga_cards[] = {"std", "cirrus", "vmware", "qxl", "virtio", "xenfb", "none", NULL};
@@ -62,7 +63,7 @@ static const char *const bond_ad_select[] = {"stable", "bandwidth", "count", "ac
 const struct option option_table[] = {
     /* ifcfg-NAME: what it is */
     SPECIAL("DEVICE", "name of the interface"),
-    SPECIAL("TYPE", "Ethernet (also when absent), Bridge, Vlan or Bond"),
+    SPECIAL("TYPE", "Ethernet (also when absent), Bridge, Vlan, Bond, Tap, Veth, Dummy, Macvlan or VXLAN"),
     INTERFACE(-1, onboot, .key = "ONBOOT", .type = OPTION_BOOL, .fallback = "yes", .help = "brought up at start and by apply"),
     INTERFACE(-1, hwaddr, .key = "HWADDR", .type = OPTION_MAC, .help = "the NIC must have this MAC address"),
     INTERFACE(FIELD_MAC, mac, .key = "MACADDR", .name = "mac", .type = OPTION_MAC, .change = CHANGE_BOUNCE,
@@ -213,7 +214,7 @@ const struct option option_table[] = {
     SPECIAL("VLAN", "the interface is a VLAN of another: DEVICE=PARENT.ID, or DEVICE=vlanID and PHYSDEV, or VID and PHYSDEV",
             .fallback = "no"),
     INTERFACE(FIELD_PARENT, parent, .key = "PHYSDEV", .name = "parent", .type = OPTION_NAME, .change = CHANGE_REMAKE,
-              .help = "interface below a VLAN"),
+              .help = "interface below a VLAN or macvlan; that by which a VXLAN's packets leave"),
     INTERFACE(FIELD_VLAN_ID, vlan.id, .key = "VID", .name = "vlan_id", .type = OPTION_NUMBER, RANGE(0, 4094),
               .change = CHANGE_REMAKE, .help = "VLAN id"),
     INTERFACE(FIELD_VLAN_ID, vlan.id, .key = "VLAN_ID", .type = OPTION_NUMBER, RANGE(0, 4094), .change = CHANGE_REMAKE,
@@ -297,6 +298,28 @@ const struct option option_table[] = {
     LATER_WORD("bond", "ns_ip6_target", "IPv6 addresses that are asked"),
     LATER_WORD("bond", "peer_notif_delay", "ms between two announcements"),
     LATER_WORD("bond", "queue_id", "queues of the slaves"),
+
+    /* TYPE=Tap, made for good; the words of NetworkManager and systemd for the kinds that the network scripts did not know */
+    INTERFACE(FIELD_TAP_OWNER, tap.owner, .key = "OWNER", .name = "tap_owner", .type = OPTION_NUMBER, RANGE(0, UINT32_MAX - 1),
+              .change = CHANGE_REMAKE, .help = "user that may open the TAP, by name or number"),
+    INTERFACE(FIELD_TAP_GROUP, tap.group, .key = "GROUP", .name = "tap_group", .type = OPTION_NUMBER, RANGE(0, UINT32_MAX - 1),
+              .change = CHANGE_REMAKE, .help = "group that may open the TAP, by name or number"),
+    INTERFACE(FIELD_VETH_PEER, peer, .key = "PEER", .name = "peer", .type = OPTION_NAME, .change = CHANGE_REMAKE,
+              .help = "other end of the veth pair; it is made with this one, and may have a file too"),
+    INTERFACE(FIELD_MACVLAN_MODE, macvlan_mode, .key = "MACVLAN_MODE", .name = "macvlan_mode", .type = OPTION_CHOICE,
+              .choices = macvlan_modes, .help = "whom of the same parent's the macvlan reaches; the kernel's own choice is vepa"),
+    INTERFACE(FIELD_VXLAN_ID, vxlan.id, .key = "VXLAN_ID", .name = "vxlan_id", .type = OPTION_NUMBER, RANGE(1, (1 << 24) - 1),
+              .change = CHANGE_REMAKE, .help = "number of the VXLAN network"),
+    INTERFACE(FIELD_VXLAN_LOCAL, vxlan.local, .key = "VXLAN_LOCAL", .name = "vxlan_local", .type = OPTION_ADDRESS,
+              .change = CHANGE_REMAKE, .help = "source address of the packets outside"),
+    INTERFACE(FIELD_VXLAN_REMOTE, vxlan.remote, .key = "VXLAN_REMOTE", .name = "vxlan_remote", .type = OPTION_ADDRESS,
+              .change = CHANGE_REMAKE, .help = "address of the other end, or a multicast group, which needs PHYSDEV"),
+    INTERFACE(FIELD_VXLAN_PORT, vxlan.port, .key = "VXLAN_PORT", .name = "vxlan_port", .type = OPTION_NUMBER, RANGE(1, 65535),
+              .change = CHANGE_REMAKE, .help = "UDP port; the kernel's own is 8472, the standard's 4789"),
+    INTERFACE(FIELD_VXLAN_TTL, vxlan.ttl, .key = "VXLAN_TTL", .name = "vxlan_ttl", .type = OPTION_NUMBER, RANGE(0, 255),
+              .change = CHANGE_REMAKE, .help = "TTL of the packets outside; 0 is the host's own"),
+    INTERFACE(FIELD_VXLAN_LEARNING, vxlan.learning, .key = "VXLAN_LEARNING", .name = "vxlan_learning", .type = OPTION_BOOL,
+              .change = CHANGE_REMAKE, .help = "who is behind which other end is learnt from packets"),
 
     /* addresses and routes: config/address.c */
     SPECIAL("BOOTPROTO", "dhcp (or bootp): the IPv4 addresses and routes come from a DHCP server; else those below"),
@@ -412,8 +435,6 @@ const struct option option_table[] = {
     LATER("OVS_PORT_PATH", "socket of a vhost-user port"),
     LATER("OVS_TUNNEL_OPTIONS", "of an Open vSwitch tunnel"),
     LATER("OVS_TUNNEL_TYPE", "of an Open vSwitch tunnel"),
-    LATER("OWNER", "who may open the TAP"),
-    LATER("PEER", "other end of a veth pair"),
     LATER("PEER_INNER_IPADDR", "of a tunnel"),
     LATER("PEER_OUTER_IPADDR", "of a tunnel"),
     LATER("PORTNAME", "of a NIC of IBM Z"),

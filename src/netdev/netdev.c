@@ -57,6 +57,11 @@ void netdev_free(struct netdev *netdev)
     free(netdev);
 }
 
+void netdev_make_taps(struct netdev *netdev, struct netdev_taps taps)
+{
+    netdev->taps = taps;
+}
+
 const struct network *netdev_observed(const struct netdev *netdev)
 {
     return &netdev->cache.network;

@@ -72,6 +72,16 @@ int netdev_new(struct ev_loop *loop, struct worker *worker, const struct netdev_
                void *context, struct netdev **ret_netdev, struct error *err);
 void netdev_free(struct netdev *netdev);
 
+/* TAPs and TUNs are made by /dev/net/tun, not by netlink. lacking: there is no such thing. open: gives a descriptor, with which the link goes again unless it is
+ * kept; keep: the link stays when the descriptor is closed, which keep does, whatever comes of it. These two run on the worker. Without
+ * them no TAP can be made. */
+struct netdev_taps {
+    bool (*lacking)(void);
+    int (*open)(const struct interface *to, struct error *err);
+    int (*keep)(int fd, const char *name, struct error *err);
+};
+void netdev_make_taps(struct netdev *netdev, struct netdev_taps taps);
+
 /* OBSERVED; borrowed, and kept in place: what is found in it is good until the loop turns. An IPv6 address that the kernel
  * makes itself is seen when duplicate address detection is through with it. */
 const struct network *netdev_observed(const struct netdev *netdev);

@@ -118,6 +118,17 @@ static void name_rows(struct netdev_cache *cache, struct interface *interface)
     }
 }
 
+/* When the kernel tells of the first end of a new pair, there is no other end yet; and of one that is down it tells no more. */
+static void pair_with(struct netdev_cache *cache, const struct interface *end, struct interface *other)
+{
+    if (other->kind != INTERFACE_VETH || other->peer_index)
+        return;
+    other->peer_index = end->index;
+    text_copy(other->peer, sizeof(other->peer), end->name);
+    other->set |= FIELD_BIT(FIELD_VETH_PEER);
+    netdev_cache_tell(cache, NETDEV_CHANGED, other->name);
+}
+
 /* The names of the links that it has to do with, which messages tell by index. */
 static void name_others(struct netdev_cache *cache, struct interface *interface)
 {
@@ -131,6 +142,10 @@ static void name_others(struct netdev_cache *cache, struct interface *interface)
         interface->set &= ~FIELD_BIT(FIELD_PARENT);
     else if (kind_find(interface->kind)->has_parent)
         interface->set |= FIELD_BIT(FIELD_PARENT);
+    if (interface->peer_index && name_link(cache, interface->peer_index, interface->peer)) {
+        interface->set |= FIELD_BIT(FIELD_VETH_PEER);
+        pair_with(cache, interface, netdev_cache_find(cache, interface->peer_index));
+    }
     name_rows(cache, interface);
 }
 
@@ -138,7 +153,7 @@ static bool names(const struct netdev_cache *cache, const struct interface *inte
 {
     const struct netdev_kind *kind = kind_of(cache, interface);
 
-    if (interface->master_index == index || interface->parent_index == index)
+    if (interface->master_index == index || interface->parent_index == index || interface->peer_index == index)
         return true;
     for (size_t i = 0; kind && i < kind->link_row_count; i++)
         if (kind->link_rows[i].value == NETDEV_LINK && index_at(&kind->link_rows[i], interface) == index)
@@ -166,7 +181,9 @@ static bool same_link(const struct interface *a, const struct interface *b)
            && text_equal(a->kind_name, b->kind_name) && a->carrier == b->carrier && a->operstate == b->operstate
            && a->group == b->group && a->has_alias == b->has_alias && a->is_slave == b->is_slave
            && memcmp(a->permanent_mac, b->permanent_mac, sizeof(a->permanent_mac)) == 0
-           && a->parent_index == b->parent_index && text_equal(a->parent, b->parent)
+           && a->parent_index == b->parent_index && text_equal(a->parent, b->parent) && a->peer_index == b->peer_index
+           && text_equal(a->peer, b->peer) && memcmp(&a->tap, &b->tap, sizeof(a->tap)) == 0
+           && a->macvlan_mode == b->macvlan_mode && memcmp(&a->vxlan, &b->vxlan, sizeof(a->vxlan)) == 0
            && memcmp(&a->bridge, &b->bridge, sizeof(a->bridge)) == 0 && memcmp(&a->port, &b->port, sizeof(a->port)) == 0
            && memcmp(&a->vlan, &b->vlan, sizeof(a->vlan)) == 0
            && memcmp(&a->bond, &b->bond, sizeof(a->bond)) == 0; /* their padding is zero: both were read into zeroed memory */

@@ -115,7 +115,7 @@ static void put_generic(struct netdev_draft *draft, const struct interface *to, 
         if (*to->master)
             netdev_write_index(draft, mnl_attr_get_payload(master), to->master);
     }
-    if (fields & FIELD_BIT(FIELD_PARENT)) {
+    if (fields & FIELD_BIT(FIELD_PARENT) && *to->parent) {
         const struct nlattr *parent = mnl_nlmsg_get_payload_tail(header);
 
         mnl_attr_put_u32(header, IFLA_LINK, 0);
@@ -208,11 +208,11 @@ static void add_port(struct netdev_request *request, const struct interface *to,
     }
 }
 
-static void add_alias(struct netdev_request *request)
+static void add_alias(struct netdev_request *request, const char *name)
 {
     struct netdev_draft draft;
 
-    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    begin_existing(&draft, RTM_NEWLINK, name);
     mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
     mnl_attr_put_strz(&draft.header, IFLA_IFALIAS, TRESTLE_ALIAS);
     snprintf(draft.message.what, sizeof(draft.message.what), "mark as made by trestle");
@@ -334,12 +334,68 @@ static void add_filtering(struct netdev_request *request, const struct interface
     netdev_write_add(request, &draft);
 }
 
+static void add_link(struct netdev_request *request, const struct netdev_kind *kind, const struct interface *to, field_set fields)
+{
+    struct netdev_draft draft;
+
+    begin(&draft, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+    mnl_attr_put_strz(&draft.header, IFLA_IFNAME, request->step->interface);
+    mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
+    put_generic(&draft, to, fields);
+    put_kind(&draft, kind, to, fields);
+    snprintf(draft.message.what, sizeof(draft.message.what), "make a %s", interface_kind_names[to->kind]);
+    draft.message.fine = request->step->inverse ? EEXIST : 0; /* it was not taken away */
+    netdev_write_add(request, &draft);
+}
+
+/* What this end shall be besides is said behind, so that it is said too when the pair is there already: by a step that takes the
+ * deletion of the other end back. */
+static void add_pair(struct netdev_request *request, const struct netdev_kind *kind, const struct interface *to, field_set fields)
+{
+    field_set pair = FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_VETH_PEER);
+    field_set rest = fields & FIELDS_OF_ALL & ~(request->step->inverse ? 0 : pair);
+
+    add_link(request, kind, to, fields & pair);
+    add_alias(request, to->peer);
+    if (rest)
+        add_main(request, to, rest);
+}
+
+static void add_tap_message(struct netdev_request *request, uint16_t type, const struct interface *to)
+{
+    struct netdev_draft draft;
+    struct netdev_tap *tap;
+
+    netdev_write_begin(&draft, type, 0);
+    tap = mnl_nlmsg_put_extra_header(&draft.header, sizeof(*tap));
+    text_copy(tap->name, sizeof(tap->name), request->step->interface);
+    tap->kind = to->kind;
+    tap->owner = interface_has(to, FIELD_TAP_OWNER) ? to->tap.owner : UINT32_MAX;
+    tap->group = interface_has(to, FIELD_TAP_GROUP) ? to->tap.group : UINT32_MAX;
+    draft.message.fine = request->step->inverse ? EEXIST : 0;
+    snprintf(draft.message.what, sizeof(draft.message.what), type == NETDEV_TAP_OPEN ? "make a %s" : "keep the %s",
+             interface_kind_names[to->kind]);
+    netdev_write_add(request, &draft);
+}
+
+/* Whoever kills the daemon before the end leaves nothing: the link is kept when it has its marks. */
+static void add_tap(struct netdev_request *request, const struct interface *to, field_set fields)
+{
+    struct netdev_draft draft;
+
+    add_tap_message(request, NETDEV_TAP_OPEN, to);
+    begin_existing(&draft, RTM_NEWLINK, request->step->interface);
+    mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
+    put_generic(&draft, to, fields);
+    describe(draft.message.what, sizeof(draft.message.what), to, fields & FIELDS_OF_ALL);
+    netdev_write_add(request, &draft);
+}
+
 int netdev_change_create(struct netdev_request *request, const struct step *step, struct error *err)
 {
     const struct netdev_kind *kind = find_kind(request->netdev, step->to->kind);
     struct interface to = *step->to; /* its parts are only read */
     field_set fields = step->fields;
-    struct netdev_draft draft;
     bool filters;
 
     if (!kind)
@@ -353,19 +409,21 @@ int netdev_change_create(struct netdev_request *request, const struct step *step
         fields &= ~FIELD_BIT(FIELD_UP); /* a bond refuses one that is up, and sets it up itself */
     filters = fields & FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING) && to.bridge.vlan_filtering;
     fields &= ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);
-    begin(&draft, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-    mnl_attr_put_strz(&draft.header, IFLA_IFNAME, step->interface);
-    mnl_attr_put_u32(&draft.header, IFLA_GROUP, TRESTLE_GROUP);
-    put_generic(&draft, &to, fields);
-    put_kind(&draft, kind, &to, fields);
-    snprintf(draft.message.what, sizeof(draft.message.what), "make a %s", interface_kind_names[to.kind]);
-    netdev_write_add(request, &draft);
-    add_alias(request); /* the kernel ignores an alias in the message that makes the link */
+    if (to.kind == INTERFACE_TAP || to.kind == INTERFACE_TUN)
+        add_tap(request, &to, fields);
+    else if (to.kind == INTERFACE_VETH)
+        add_pair(request, kind, &to, fields);
+    else
+        add_link(request, kind, &to, fields);
+    add_alias(request, step->interface); /* the kernel ignores an alias in the message that makes the link */
     if (filters)
         add_filtering(request, &to);
     if (fields & FIELD_BIT(FIELD_MASTER) && *to.master)
         add_rest(request, &to, fields & FIELD_PORT_ALL);
-    add_delete(request, NETDEV_TO_UNDO);
+    if (to.kind == INTERFACE_TAP || to.kind == INTERFACE_TUN)
+        add_tap_message(request, NETDEV_TAP_KEEP, &to);
+    else
+        add_delete(request, NETDEV_TO_UNDO);
     return 0;
 }
 
@@ -420,7 +478,7 @@ int netdev_change_set(struct netdev_request *request, const struct step *step, s
         return code;
     add_rest(request, to, (fields & FIELD_PORT_ALL) | last);
     if (step->from && step->from->half_made)
-        add_alias(request);
+        add_alias(request, step->interface);
     else if (step->from && !fields && step->from->owner != to->owner)
         add_owner(request, step->from, to);
     if (joins_bond(step) && step->from && step->from->up)

@@ -122,6 +122,14 @@ enum netdev_when {
     NETDEV_TO_UNDO,   /* only when a later message failed after the first was done; its own failure is of no interest */
 };
 
+/* Messages of our own among those to the kernel, told by their type, which is none of rtnetlink's: TAPs are made by /dev/net/tun. They
+ * are kept and said anew as all others. */
+enum { NETDEV_TAP_OPEN = 0xfe02, NETDEV_TAP_KEEP = 0xfe03 };
+struct netdev_tap { /* what follows their header */
+    char name[INTERFACE_NAME_SIZE];
+    uint32_t kind, owner, group; /* enum interface_kind, struct tap_options */
+};
+
 struct netdev_message {
     struct nlmsghdr *header; /* owned */
     enum netdev_when when;
@@ -145,6 +153,7 @@ struct netdev_request {
     void *context;
     struct netdev_message *messages;
     size_t count;
+    int tap_fd; /* 0 = none */
     struct error error; /* code 0: done */
 };
 
@@ -231,6 +240,7 @@ struct netdev {
     pthread_mutex_t deletion_lock;    /* guards how many it has, and whether it has begun */
     unsigned next_group;
     uint32_t asked_kinds, lacking_kinds; /* bits by interface_kind: netdev_kinds.c */
+    struct netdev_taps taps;
     int *doubted;   /* links that were changed while they were down: no event tells */
     size_t doubted_count;
 

@@ -78,6 +78,7 @@ static void append(struct replay **list, struct replay *replay)
     *list = replay;
 }
 
+/* A port that is deleted as well comes back into its place by a step of its own. */
 static void keep_port(struct netdev *netdev, const struct interface *port, struct replay **undo)
 {
     struct step step = {.op = STEP_LINK_SET, .to = (struct interface *)(uintptr_t)port};
@@ -85,8 +86,11 @@ static void keep_port(struct netdev *netdev, const struct interface *port, struc
 
     step.fields = FIELD_BIT(FIELD_MASTER) | (port->set & FIELD_PORT_ALL);
     text_copy(step.interface, sizeof(step.interface), port->name);
-    if (netdev_encode(netdev, &step, &replay, NULL) == 0)
-        append(undo, replay);
+    if (netdev_encode(netdev, &step, &replay, NULL) < 0)
+        return;
+    for (struct replay *message = replay; message; message = message->next)
+        message->gone_is_fine = true;
+    append(undo, replay);
 }
 
 /* A link takes what hangs on it along, its ports' place too. */

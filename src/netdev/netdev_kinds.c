@@ -54,11 +54,14 @@ static void delete_probe(struct mnl_socket *socket)
     send_probe(socket, message);
 }
 
-static bool is_lacking(const struct netdev_kind *kind)
+static bool is_lacking(const struct netdev *netdev, const struct netdev_kind *kind)
 {
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    struct mnl_socket *socket;
     int code = -EIO;
 
+    if (kind->kind == INTERFACE_TAP || kind->kind == INTERFACE_TUN)
+        return !netdev->taps.lacking || netdev->taps.lacking();
+    socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (socket && mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
         code = ask_for(socket, kind);
     if (code == 0)
@@ -92,7 +95,7 @@ void netdev_ask_kinds(struct netdev *netdev, const struct network *wanted, bool 
         if (!kind || asked & bit)
             continue;
         asked |= bit;
-        netdev->lacking_kinds = (netdev->lacking_kinds & ~bit) | (is_lacking(kind) ? bit : 0);
+        netdev->lacking_kinds = (netdev->lacking_kinds & ~bit) | (is_lacking(netdev, kind) ? bit : 0);
     }
     netdev->asked_kinds |= asked;
     if (asked)

@@ -18,7 +18,8 @@ static const struct {
     const char *name;
     enum interface_kind kind;
 } kind_words[] = {
-    {"bridge", INTERFACE_BRIDGE}, {"veth", INTERFACE_VETH}, {"vlan", INTERFACE_VLAN}, {"bond", INTERFACE_BOND},
+    {"bridge", INTERFACE_BRIDGE}, {"veth", INTERFACE_VETH},       {"vlan", INTERFACE_VLAN},   {"bond", INTERFACE_BOND},
+    {"dummy", INTERFACE_DUMMY},   {"macvlan", INTERFACE_MACVLAN}, {"vxlan", INTERFACE_VXLAN},
 };
 
 static enum interface_kind kind_of(const char *word, unsigned flags, unsigned hardware)
@@ -79,11 +80,11 @@ static const struct netdev_kind *find_kind(const struct netdev_cache *cache, con
 }
 
 /* "tun" stands for both a TUN (layer 3) and a TAP. */
-static bool is_tap(const struct interface *interface, struct nlattr *data)
+static bool is_tap(struct nlattr *data)
 {
     struct nlattr *attributes[IFLA_TUN_MAX + 1], *type;
 
-    if (!text_equal(interface->kind_name, "tun") || nla_parse_nested(attributes, IFLA_TUN_MAX, data, NULL) < 0)
+    if (nla_parse_nested(attributes, IFLA_TUN_MAX, data, NULL) < 0)
         return false;
     type = attributes[IFLA_TUN_TYPE];
     return type && nla_len(type) >= 1 && nla_get_u8(type) == IFF_TAP;
@@ -108,8 +109,8 @@ static void read_kind(const struct netdev_cache *cache, struct nlattr *nest, str
         netdev_row_parse(kind->link_rows, kind->link_row_count, info[IFLA_INFO_DATA], interface);
     if (kind && kind->parse_link && info[IFLA_INFO_DATA])
         kind->parse_link(info[IFLA_INFO_DATA], interface);
-    if (info[IFLA_INFO_DATA] && is_tap(interface, info[IFLA_INFO_DATA]))
-        interface->kind = INTERFACE_TAP;
+    if (text_equal(interface->kind_name, "tun") && info[IFLA_INFO_DATA])
+        interface->kind = is_tap(info[IFLA_INFO_DATA]) ? INTERFACE_TAP : INTERFACE_TUN;
     kind = find_kind(cache, info[IFLA_INFO_SLAVE_KIND]);
     if (kind && info[IFLA_INFO_SLAVE_DATA])
         parse_port(kind, info[IFLA_INFO_SLAVE_DATA], interface);
@@ -118,7 +119,11 @@ static void read_kind(const struct netdev_cache *cache, struct nlattr *nest, str
 /* A veth's IFLA_LINK is its peer, and that with IFLA_LINK_NETNSID lies in another namespace. */
 static void read_parent(struct nlattr **attributes, struct interface *link)
 {
-    if (kind_find(link->kind)->has_parent && attributes[IFLA_LINK] && !attributes[IFLA_LINK_NETNSID])
+    if (!attributes[IFLA_LINK] || attributes[IFLA_LINK_NETNSID])
+        return;
+    if (link->kind == INTERFACE_VETH)
+        link->peer_index = (int)nla_get_u32(attributes[IFLA_LINK]);
+    else if (kind_find(link->kind)->has_parent)
         link->parent_index = (int)nla_get_u32(attributes[IFLA_LINK]);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/crash.h"
 #include "base/memory.h"
@@ -141,6 +142,31 @@ static bool is_fine(const struct netdev_request *request, const struct netdev_me
            || (code == EEXIST && request->step->op == STEP_LINK_CREATE);
 }
 
+/* What netlink can't say; gives the errno. */
+static int act_on_tap(struct netdev_request *request, const struct netdev_message *message, struct error *err)
+{
+    const struct netdev_tap *tap = mnl_nlmsg_get_payload(message->header);
+    const struct netdev_taps *taps = &request->netdev->taps;
+    struct interface to = {.set = FIELD_TAP_ALL};
+    int code = taps->open ? 0 : error_set(err, ENOTSUP, "%s: trestle cannot make TAPs here", request->step->interface);
+
+    if (mnl_nlmsg_get_payload_len(message->header) < sizeof(*tap))
+        return EINVAL;
+    to.kind = (enum interface_kind)tap->kind;
+    to.tap = (struct tap_options){tap->owner, tap->group};
+    text_copy(to.name, sizeof(to.name), tap->name);
+    if (code == 0 && message->header->nlmsg_type == NETDEV_TAP_OPEN) {
+        code = taps->open(&to, err);
+        request->tap_fd = code > 0 ? code : 0;
+    } else if (code == 0 && request->tap_fd) {
+        code = taps->keep(request->tap_fd, to.name, err);
+        request->tap_fd = 0;
+    }
+    if (code < 0 && -code == message->fine)
+        *err = (struct error){0};
+    return code < 0 && -code != message->fine ? -code : 0;
+}
+
 int netdev_write_send(struct netdev_request *request, struct netdev_message *message, struct error *err)
 {
     char words[256] = "", point[200];
@@ -150,6 +176,8 @@ int netdev_write_send(struct netdev_request *request, struct netdev_message *mes
     if (code == 0) {
         snprintf(point, sizeof(point), "netlink %s: %s", request->step->interface, message->what);
         crash_point(point);
+        if (message->header->nlmsg_type >= NETDEV_TAP_OPEN)
+            return act_on_tap(request, message, &request->error);
         code = exchange(request->netdev, message, words, sizeof(words));
     }
     if (is_fine(request, message, code, missing))
@@ -231,6 +259,8 @@ void netdev_write_run(struct job *job)
 
     if (netdev_write_may_take(request))
         take(request);
+    if (request->tap_fd)
+        close(request->tap_fd); /* not kept: the TAP goes again */
     netdev_write_taken(request);
 }
 
@@ -279,6 +309,8 @@ static void observe(struct netdev_request *request)
         ask_for_sysctls(netdev, step->interface);
     if (step->op == STEP_LINK_CREATE || step->op == STEP_LINK_SET)
         doubt_link(netdev, step->interface);
+    if (step->op == STEP_LINK_CREATE && step->to->kind == INTERFACE_VETH)
+        doubt_link(netdev, step->to->peer);
     if (netdev->pending == 0)
         ask_for_doubted(netdev);
 }

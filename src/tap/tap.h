@@ -40,6 +40,13 @@ void tap_apply(struct tap_table *table, const struct step *step, step_done done,
 /* Descriptors of an open TAP, one per queue; borrowed. NULL and 0 when there is none. */
 const int *tap_descriptors(const struct tap_table *table, const char *name, size_t *ret_count);
 
+/* tap_persist.c: TAPs and TUNs that stay, with owner and group. lacking: this kernel knows none. open: a descriptor of the new link,
+ * which goes with it; -EEXIST when the name is taken. keep: the link stays when the descriptor is closed, which it does at any rate.
+ * These two are called on a worker. */
+bool tap_persist_lacking(void);
+int tap_persist_open(const struct interface *to, struct error *err);
+int tap_persist_keep(int fd, const char *name, struct error *err);
+
 /* Takes back the descriptors of TAPs that a process holds (pidfd_getfd; /proc/PID/fdinfo names the interface: "iff:"): all of
  * those whose names are given and that the table doesn't have. *ret_found counts the TAPs. Needs CAP_SYS_PTRACE over it. */
 int tap_take_back(struct tap_table *table, int pidfd, int pid, const char *const *names, size_t count, size_t *ret_found,

@@ -31,6 +31,8 @@ struct tap *tap_find(const struct tap_table *table, const char *name);
 
 /* -- tap_queue.c: descriptors of /dev/net/tun become queues; called on a worker ------------------------------------------- */
 
+int tap_queue_device(const char *name, struct error *err); /* a new descriptor, which is no queue yet; name: for the error */
+
 /* `queues` new descriptors, appended to those of the TAP. On failure those that were opened are closed. */
 int tap_queue_make(struct tap *tap, size_t queues, struct error *err);
 /* The same of a persistent TAP that exists. */

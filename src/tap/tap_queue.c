@@ -24,7 +24,7 @@ void tap_queue_close(struct tap *tap)
     tap->count = 0;
 }
 
-static int open_device(const char *name, struct error *err)
+int tap_queue_device(const char *name, struct error *err)
 {
     int fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
@@ -81,7 +81,7 @@ static int refuse_used(const char *name, struct error *err)
  * persistent TAP would be taken over, and any other link be "Invalid argument". */
 static int make_one(struct tap *tap, size_t queues, struct error *err)
 {
-    CLEANUP(close_fdp) int fd = open_device(tap->name, err);
+    CLEANUP(close_fdp) int fd = tap_queue_device(tap->name, err);
     bool first = tap->count == 0;
     int code;
 
@@ -138,7 +138,7 @@ static int attach_to_existing(int fd, const char *name, bool *several, bool gues
 
 static int join_one(struct tap *tap, bool *several, struct error *err)
 {
-    CLEANUP(close_fdp) int fd = open_device(tap->name, err);
+    CLEANUP(close_fdp) int fd = tap_queue_device(tap->name, err);
     int code = fd < 0 ? fd : attach_to_existing(fd, tap->name, several, tap->count == 0, TAP_HEADER, err);
 
     if (code < 0)

@@ -118,7 +118,9 @@ static inline void netns_impatient(struct ev_loop *loop, ev_timer *watcher, int 
 
 static inline int netns_setup(void **state)
 {
-    static const struct netdev_kind *const kinds[] = {&bridge_kind, &kind_vlan, &kind_bond, NULL};
+    static const struct netdev_kind *const kinds[] = {
+        &bridge_kind, &kind_vlan, &kind_bond, &kind_tap, &kind_tun, &kind_veth, &kind_dummy, &kind_macvlan, &kind_vxlan, NULL,
+    };
     struct fixture *fixture = NEW(struct fixture);
     struct error err = {0};
 

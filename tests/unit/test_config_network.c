@@ -317,8 +317,10 @@ static void test_kinds(void **state)
         ONE("DEVICE=eth0\nTEAM_MASTER=team0\n", "d/ifcfg-x:2:1: warning: TEAM_MASTER is not supported yet: the file is skipped\n"),
         ONE("DEVICE=br0\nTYPE=Bridge\nVLAN=yes\n",
             "d/ifcfg-x:3:1: TYPE=Bridge and VLAN=yes contradict each other: an interface is one of both\n"),
-        ONE("DEVICE=br0\nTYPE=bridge\n", "d/ifcfg-x:2:6: TYPE wants Ethernet, Bridge, Vlan or Bond, not \"bridge\"; did you mean Bridge?\n"),
-        ONE("DEVICE=br0\nTYPE=Nonsense\n", "d/ifcfg-x:2:6: TYPE wants Ethernet, Bridge, Vlan or Bond, not \"Nonsense\"\n"),
+        ONE("DEVICE=br0\nTYPE=bridge\n",
+            "d/ifcfg-x:2:6: TYPE wants Ethernet, Bridge, Vlan, Bond, Tap, Veth, Dummy, Macvlan or VXLAN, not \"bridge\"; did you mean Bridge?\n"),
+        ONE("DEVICE=br0\nTYPE=Nonsense\n",
+            "d/ifcfg-x:2:6: TYPE wants Ethernet, Bridge, Vlan, Bond, Tap, Veth, Dummy, Macvlan or VXLAN, not \"Nonsense\"\n"),
         /* a port of a bridge that is skipped must not end up in a Linux bridge of that name */
         {{{"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=ovs0"}, {"ifcfg-ovs0", "DEVICE=ovs0\nDEVICETYPE=ovs\nTYPE=OVSBridge"}},
          "ifcfg-eth0:2:8: warning: BRIDGE=ovs0: ifcfg-ovs0 is skipped, so this file is skipped too\n"

@@ -49,7 +49,7 @@ static void add_value(struct text *text, const struct option *row)
 {
     static const char *const words[] = {
         [OPTION_SIZE] = "SIZE", [OPTION_STRING] = "TEXT", [OPTION_NAME] = "NAME",   [OPTION_MAC] = "MAC",
-        [OPTION_GROUP_MAC] = "MAC",
+        [OPTION_GROUP_MAC] = "MAC", [OPTION_ADDRESS] = "ADDRESS",
         [OPTION_UUID] = "UUID", [OPTION_BOOL] = "yes|no",   [OPTION_VLANS] = "VLANS",
         [OPTION_MAP] = "FROM:TO,…", [OPTION_TARGETS] = "ADDRESS,…",
         [OPTION_RATE] = "AVERAGE\\[,PEAK\\[,BURST\\]\\]",

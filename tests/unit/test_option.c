@@ -177,6 +177,8 @@ static const char *example_of(const struct option *row, char buffer[32])
         return "3G";
     case OPTION_NAME:
         return "br0";
+    case OPTION_ADDRESS:
+        return "2001:db8::1";
     case OPTION_MAC:
         return "52:54:00:12:34:56";
     case OPTION_GROUP_MAC:
