@@ -11,8 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -34,52 +32,6 @@ static struct request *running(const struct reconciler *reconciler)
 {
     return reconciler->queue.running;
 }
-
-/* -- the deadline ----------------------------------------------------------------------------------------------------------------- */
-
-static void deadline_stop(struct reconciler *reconciler)
-{
-    if (reconciler->deadline_fd < 0)
-        return;
-    ev_io_stop(reconciler->loop, &reconciler->deadline);
-    close(reconciler->deadline_fd);
-    reconciler->deadline_fd = -1;
-}
-
-/* What is pending stays on disk, for the next daemon. */
-void change_stop(struct reconciler *reconciler)
-{
-    deadline_stop(reconciler);
-    journal_clear(&reconciler->journal);
-}
-
-static void deadline_passed(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct reconciler *reconciler = watcher->data;
-
-    (void)loop, (void)events;
-    deadline_stop(reconciler);
-    log_warning("%s: nobody confirmed in time: it is taken back", reconciler->journal.name);
-    reconcile_rollback(reconciler, false, NULL, NULL);
-}
-
-/* By CLOCK_BOOTTIME: a suspended machine's time passes too. */
-static void deadline_start(struct reconciler *reconciler)
-{
-    double seconds = fmax(reconciler->journal.deadline, 1e-3); /* 0 would stop the timer; the past is fine */
-    struct itimerspec at = {.it_value = {.tv_sec = (time_t)seconds, .tv_nsec = (long)(fmod(seconds, 1) * 1e9)}};
-
-    reconciler->deadline_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (reconciler->deadline_fd < 0 || timerfd_settime(reconciler->deadline_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0) {
-        log_error("%s: no timer for its confirm: it is taken back", reconciler->journal.name);
-        reconcile_rollback(reconciler, false, NULL, NULL);
-        return;
-    }
-    ev_io_init(&reconciler->deadline, deadline_passed, reconciler->deadline_fd, EV_READ);
-    reconciler->deadline.data = reconciler;
-    ev_io_start(reconciler->loop, &reconciler->deadline);
-}
-
 /* -- the record ------------------------------------------------------------------------------------------------------------------- */
 
 /* Turns a step into one that can be written down. */
@@ -143,7 +95,7 @@ static int record(struct reconciler *reconciler, const struct request *request, 
 }
 
 /* The change is through, or taken back: its part of the record goes, and the whole record if nothing is pending besides. */
-static void forget_running(struct reconciler *reconciler)
+void change_forget_running(struct reconciler *reconciler)
 {
     struct error err;
 
@@ -155,7 +107,6 @@ static void forget_running(struct reconciler *reconciler)
         log_error("%s: %s", reconciler->journal.name, err.text);
     }
 }
-
 /* -- ends ------------------------------------------------------------------------------------------------------------------------- */
 
 static void finish(struct reconciler *reconciler, int result, const struct error *err)
@@ -173,14 +124,14 @@ static void finish_failed(struct reconciler *reconciler, const struct error *err
 
     if (!reconciler->journal.pending)
         reconciler->files.drop_applied(files_of(reconciler));
-    forget_running(reconciler);
+    change_forget_running(reconciler);
     finish(reconciler, -failure.code, &failure);
 }
 
 /* -- the way back ----------------------------------------------------------------------------------------------------------------- */
 
 /* Files go back after the network: they are read at the next boot only. */
-static void put_files_back(struct reconciler *reconciler, const struct file_edits *before, bool others_go, struct error *failure)
+void change_put_files_back(struct reconciler *reconciler, const struct file_edits *before, bool others_go, struct error *failure)
 {
     struct error err;
 
@@ -199,7 +150,7 @@ static void running_taken_back(void *context, int result, const struct error *er
     struct error failure = running(reconciler)->failure;
 
     (void)plan;
-    put_files_back(reconciler, &reconciler->journal.running.before, false, &failure);
+    change_put_files_back(reconciler, &reconciler->journal.running.before, false, &failure);
     if (result < 0)
         error_set(&failure, failure.code, "%s; and could not take all of it back: %s", failure.text, err->text);
     else
@@ -277,11 +228,11 @@ static int make_pending(struct reconciler *reconciler, double confirm, struct er
     }
     file_edits_clear(&before);
     if (confirm > 0)
-        deadline_start(reconciler);
+        change_deadline_start(reconciler);
     return 0;
 }
 
-static int make_final(struct reconciler *reconciler, struct error *err)
+int change_make_final(struct reconciler *reconciler, struct error *err)
 {
     int result = reconciler->files.wait_applied(files_of(reconciler), err);
 
@@ -297,7 +248,7 @@ static int make_final(struct reconciler *reconciler, struct error *err)
     return 0;
 }
 
-static void want(struct reconciler *reconciler, struct network *wanted)
+void change_want(struct reconciler *reconciler, struct network *wanted)
 {
     network_clear(&reconciler->wanted);
     reconciler->wanted = *wanted;
@@ -315,12 +266,12 @@ static void accept(struct reconciler *reconciler, struct request *request)
     if (change->confirm > 0 || reconciler->journal.pending)
         result = make_pending(reconciler, change->confirm, &err);
     else
-        result = make_final(reconciler, &err);
+        result = change_make_final(reconciler, &err);
     if (result < 0) { /* the disk is full, as a rule */
         take_running_back(reconciler, &err);
         return;
     }
-    want(reconciler, &change->wanted);
+    change_want(reconciler, &change->wanted);
     if (request->sets_repair)
         reconciler->repair = request->repair;
     if (request->sets_hands)
@@ -406,249 +357,4 @@ void change_run(struct reconciler *reconciler, struct request *request, struct p
         return;
     }
     run_plan(reconciler, plan, steps_ended, reconciler);
-}
-
-char *reconcile_unconfirmed(const struct reconciler *reconciler)
-{
-    return journal_unconfirmed(reconciler);
-}
-
-/* -- confirm, rollback, and transactions ------------------------------------------------------------------------------------------ */
-
-static void refuse(struct reconciler *reconciler, int code, const char *text)
-{
-    struct error err = {0};
-
-    error_set(&err, code, "%s", text);
-    queue_finish(reconciler, &reconciler->queue, -code, &err, NULL);
-}
-
-static void confirm_begin(struct reconciler *reconciler, struct request *request)
-{
-    struct error err = {0};
-    int result;
-
-    if (!reconciler->journal.pending) {
-        refuse(reconciler, EINVAL, request->commits ? "no transaction running, nothing to be committed."
-                                                    : "nothing waits to be confirmed");
-        return;
-    }
-    deadline_stop(reconciler);
-    event_emit(reconciler, "plan", reconciler->journal.name, "confirmed");
-    result = make_final(reconciler, &err);
-    queue_finish(reconciler, &reconciler->queue, result, result ? &err : NULL, NULL);
-}
-
-void reconcile_confirm(struct reconciler *reconciler, bool commits, reconcile_done done, void *context)
-{
-    struct request *request = request_new(commits ? "iface-commit" : "confirm", done, context);
-
-    request->begin = confirm_begin;
-    request->commits = commits;
-    queue_add(reconciler, &reconciler->queue, request);
-}
-
-static void end_pending(struct reconciler *reconciler, struct error *failure)
-{
-    struct journal *journal = &reconciler->journal;
-    struct network applied = {0};
-    struct problems problems = {0};
-
-    put_files_back(reconciler, &journal->kept.before, journal->transaction, failure);
-    reconciler->files.drop_applied(files_of(reconciler));
-    reconciler->files.read_applied(files_of(reconciler), &applied, &problems);
-    problems_clear(&problems);
-    want(reconciler, &applied);
-    hand_restore(reconciler, journal->hands);
-    if (!journal->kept.before.count)
-        journal_mark_unconfirmed(reconciler, journal->name);
-    event_emit(reconciler, "plan", journal->name, "rolled back");
-    journal_remove(reconciler);
-    journal_clear(journal);
-}
-
-static void pending_taken_back(void *context, int result, const struct error *err, const struct plan *plan)
-{
-    struct reconciler *reconciler = context;
-    struct error failure = {0};
-
-    (void)plan;
-    if (result < 0)
-        failure = *err;
-    end_pending(reconciler, &failure);
-    if (!failure.code)
-        host_verify(reconciler, &running(reconciler)->problems, &failure);
-    queue_finish(reconciler, &reconciler->queue, -failure.code, failure.code ? &failure : NULL, NULL);
-    host_schedule(reconciler, 0.);
-}
-
-static void rollback_begin(struct reconciler *reconciler, struct request *request)
-{
-    struct plan undo = reconciler->journal.kept.undo;
-
-    if (!reconciler->journal.pending) {
-        refuse(reconciler, EINVAL, request->commits ? "no transaction running, nothing to rollback."
-                                                    : "nothing waits to be confirmed, so there is nothing to take back");
-        return;
-    }
-    deadline_stop(reconciler);
-    reconciler->journal.kept.undo = (struct plan){0};
-    run_plan(reconciler, &undo, pending_taken_back, reconciler);
-}
-
-void reconcile_rollback(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context)
-{
-    struct request *request = request_new(transaction ? "iface-rollback" : "rollback", done, context);
-
-    request->begin = rollback_begin;
-    request->commits = transaction;
-    queue_add(reconciler, &reconciler->queue, request);
-}
-
-static void transaction_begin(struct reconciler *reconciler, struct request *request)
-{
-    struct journal *journal = &reconciler->journal;
-    struct network same = {0};
-    struct problems problems = {0};
-    struct error err = {0};
-    int result = change_may_begin(reconciler, request, &err);
-
-    if (result < 0) {
-        queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
-        return;
-    }
-    reconciler->files.read_applied(files_of(reconciler), &same, &problems);
-    network_clear(&same);
-    problems_clear(&problems);
-    reconciler->files.begin_applied(files_of(reconciler));
-    *journal = (struct journal){.name = memory_string(request->name), .pending = true, .transaction = true,
-                                .hands = hand_text(&reconciler->hands)};
-    reconciler->files.save_all(files_of(reconciler), &journal->kept.before);
-    result = boot_id(journal->boot_id, &err);
-    if (result == 0)
-        result = journal_write(reconciler, true, &err);
-    if (result < 0) {
-        reconciler->files.drop_applied(files_of(reconciler));
-        journal_clear(journal);
-    }
-    queue_finish(reconciler, &reconciler->queue, result, result ? &err : NULL, NULL);
-}
-
-void reconcile_begin(struct reconciler *reconciler, reconcile_done done, void *context)
-{
-    struct request *request = request_new("iface-begin", done, context);
-
-    request->begin = transaction_begin;
-    queue_add(reconciler, &reconciler->queue, request);
-}
-
-bool reconcile_pending(const struct reconciler *reconciler, struct reconcile_pending *ret_pending)
-{
-    const struct journal *journal = &reconciler->journal;
-
-    if (!journal->pending)
-        return false;
-    *ret_pending = (struct reconcile_pending){
-        .name = journal->name,
-        .transaction = journal->transaction,
-        .seconds = journal->transaction ? 0 : fmax(0, journal->deadline - boot_time()),
-    };
-    return true;
-}
-
-/* -- what another daemon left behind ---------------------------------------------------------------------------------------------- */
-
-/* A transaction, or a change that waits, goes on as it was. */
-static void resume_pending(struct reconciler *reconciler)
-{
-    struct problems problems = {0};
-
-    network_clear(&reconciler->wanted);
-    reconciler->files.resume_applied(files_of(reconciler), &reconciler->wanted, &problems);
-    problems_clear(&problems);
-    log_notice("%s: goes on waiting to be confirmed", reconciler->journal.name);
-    if (!reconciler->journal.transaction)
-        deadline_start(reconciler);
-}
-
-static void recovery_ended(void *context, int result, const struct error *err, const struct plan *plan)
-{
-    struct reconciler *reconciler = context;
-    struct error failure = {0};
-
-    (void)result, (void)err, (void)plan; /* each step that failed is in the log */
-    put_files_back(reconciler, &reconciler->journal.running.before, false, &failure);
-    forget_running(reconciler);
-    if (reconciler->journal.pending)
-        resume_pending(reconciler);
-    reconciler->recovered(reconciler);
-}
-
-static void recover_in_this_boot(struct reconciler *reconciler)
-{
-    struct plan undo = reconciler->journal.running.undo;
-
-    if (!undo.count && !reconciler->journal.running.before.count) {
-        recovery_ended(reconciler, 0, NULL, NULL);
-        return;
-    }
-    log_warning("%s: was cut short: it is taken back", reconciler->journal.name);
-    reconciler->journal.running.undo = (struct plan){0};
-    run_plan(reconciler, &undo, recovery_ended, reconciler);
-}
-
-/* The kernel knows nothing of it any more. */
-static void recover_after_reboot(struct reconciler *reconciler)
-{
-    struct journal *journal = &reconciler->journal;
-    struct error failure = {0};
-
-    log_warning("%s: was not confirmed before the reboot: it is taken back", journal->name);
-    put_files_back(reconciler, &journal->running.before, false, &failure);
-    put_files_back(reconciler, &journal->kept.before, journal->transaction, &failure);
-    if (journal->pending && !journal->kept.before.count)
-        journal_mark_unconfirmed(reconciler, journal->name);
-    journal_remove(reconciler);
-    journal_clear(journal);
-    reconciler->recovered(reconciler);
-}
-
-static void finish_committed(struct reconciler *reconciler)
-{
-    struct network wanted = {0};
-    struct problems problems = {0};
-    struct error err;
-
-    reconciler->files.resume_applied(files_of(reconciler), &wanted, &problems);
-    network_clear(&wanted);
-    problems_clear(&problems);
-    if (reconciler->files.commit_applied(files_of(reconciler), &err) < 0)
-        log_error("%s", err.text);
-    journal_clear_unconfirmed(reconciler);
-    journal_remove(reconciler);
-}
-
-void change_recover(struct reconciler *reconciler, void (*go_on)(struct reconciler *reconciler))
-{
-    char now[BOOT_ID_SIZE] = "";
-    struct error err = {0};
-    int result;
-
-    reconciler->recovered = go_on;
-    if (journal_is_committed(reconciler))
-        finish_committed(reconciler);
-    result = journal_read(reconciler, &err);
-    if (result < 0) {
-        log_error("%s: it is put aside, and what it was to take back stands", err.text);
-        journal_set_aside(reconciler);
-    }
-    if (result <= 0) {
-        go_on(reconciler);
-        return;
-    }
-    boot_id(now, NULL);
-    if (text_equal(now, reconciler->journal.boot_id))
-        recover_in_this_boot(reconciler);
-    else
-        recover_after_reboot(reconciler);
 }

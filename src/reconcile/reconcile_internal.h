@@ -96,6 +96,15 @@ int change_may_begin(const struct reconciler *reconciler, const struct request *
  * checks, and makes all of it final, or pending. What fails on the way takes all of it back. Ends in queue_finish. Takes the plan. */
 void change_run(struct reconciler *reconciler, struct request *request, struct plan *plan);
 void change_checked(struct reconciler *reconciler, int result, const struct error *err);
+/* For change_pending.c and change_recover.c. */
+void change_want(struct reconciler *reconciler, struct network *wanted); /* takes it */
+/* What could not be put back is added to the failure. */
+void change_put_files_back(struct reconciler *reconciler, const struct file_edits *before, bool others_go, struct error *failure);
+void change_forget_running(struct reconciler *reconciler);
+int change_make_final(struct reconciler *reconciler, struct error *err);
+void change_deadline_start(struct reconciler *reconciler);
+void change_deadline_stop(struct reconciler *reconciler);
+/* What is pending stays on disk, for the next daemon. */
 void change_stop(struct reconciler *reconciler);
 /* At start-up, before anything is wanted: ends or takes back what another daemon left behind, then calls go_on (from the loop or from
  * within the call). If something is still pending then, WANTED is read; else not. */
