@@ -34,7 +34,7 @@ theirs=$(of_link theirs0) their_port=$(of_link eth2) other=$(of_link kind0)
 
 printf 'DEVICE=differs0\nTYPE=Bridge\nDELAY=0\nSTP=no\nIPADDR=192.0.2.1\nPREFIX=26\n' >"$network/ifcfg-differs0"
 printf 'DEVICE=poor0\nTYPE=Bridge\nDELAY=0\nSTP=no\nIPADDR=192.0.2.129\nPREFIX=26\n' >"$network/ifcfg-poor0"
-printf 'DEVICE=same0\nTYPE=Bridge\nDELAY=0\nSTP=no\nIPADDR=192.0.2.65\nPREFIX=26\n' >"$network/ifcfg-same0"
+printf 'DEVICE=same0\nTYPE=Bridge\nDELAY=0\nSTP=no\nNOZEROCONF=yes\nIPADDR=192.0.2.65\nPREFIX=26\n' >"$network/ifcfg-same0"
 printf 'DEVICE=eth0\nBRIDGE=ours0\n' >"$network/ifcfg-eth0"
 printf 'DEVICE=eth1\nIPADDR=203.0.113.1\nPREFIX=24\n' >"$network/ifcfg-eth1"
 printf 'DEVICE=ours0\nTYPE=Bridge\nDELAY=0\nSTP=no\n' >"$network/ifcfg-ours0"
