@@ -43,9 +43,11 @@ static bool is_mac(const char *word)
 /* Wherever virsh takes an interface, its MAC may stand for it. The caller's; NULL: it was said why not. */
 static char *get_name(struct command *command)
 {
-    const char *word = arguments_get(command, "interface");
+    const char *word = arguments_get(command, "interface"), *slash = strrchr(word, '/');
     CLEANUP(document_freep) json_t *list = NULL;
 
+    if (slash) /* a file's path */
+        return memory_string(slash + 1);
     if (!is_mac(word))
         return memory_string(word);
     list = call_daemon(command, "GET", "/v1/interfaces?all=1", NULL);
@@ -196,12 +198,11 @@ int iface_change(struct command *command)
     json = call_raw(command, "POST", path, NULL, &status);
     if (!json)
         return EXIT_FAILED;
-    if (!command->json)
-        host_print_steps(json); /* also when something was left out: the rest is done */
     if (status >= 300)
         return call_failed(command, json);
     if (command->json)
         return output_json(json);
+    host_print_steps(json);
     output_problems(command, json_object_get(json, "problems"));
     output_print("Interface %s %s\n", document_string(json, "interface", name), up ? "started" : "destroyed");
     return EXIT_DONE;

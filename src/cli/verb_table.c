@@ -17,7 +17,7 @@
 #define DOMAIN WORD("domain", "name of the VM", .kind = VALUE_VM)
 
 #define SETTING(name_, key_, help_, ...) {.name = name_, .kind = VALUE_SETTING, .key = key_, .help = help_, ##__VA_ARGS__}
-#define IFACE WORD("interface", "its name, its file's NAME=, or its MAC", .kind = VALUE_INTERFACE)
+#define IFACE WORD("interface", "its name, its file's path or NAME=, or its MAC", .kind = VALUE_INTERFACE)
 #define CARD WORD("interface", "the NIC, by its TAP's name or its MAC", .kind = VALUE_INTERFACE)
 #define SCOPE                                                                                                                    \
     FLAG("live", "in the running VM"), FLAG("config", "in the VM's file"),                                                       \
@@ -62,7 +62,7 @@ const struct verb verb_table[] = {
     {.name = "iface-dump", .group = HOST, .run = iface_dump,
      .help = "show all that is known of an interface",
      .details = "As it is and as its file wants it, side by side; who else holds it; what was done to it by hand.",
-     .arguments = {IFACE}},
+     .arguments = {WORD("interface", "its name or its MAC", .kind = VALUE_INTERFACE)}},
     {.name = "iface-start", .group = HOST, .run = iface_change,
      .help = "bring an interface up that a file states",
      .details = IFUP_DETAILS,

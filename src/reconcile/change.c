@@ -82,9 +82,10 @@ static int record(struct reconciler *reconciler, const struct request *request, 
 
     if (!journal->name) {
         journal->name = memory_string(request->name);
-        journal->hands = hand_text(&reconciler->hands);
         result = boot_id(journal->boot_id, err);
     }
+    free(journal->running.hands);
+    journal->running.hands = hand_text(&reconciler->hands);
     if (result == 0)
         result = record_steps(reconciler, plan, err);
     if (result == 0)
@@ -180,7 +181,10 @@ static void keep_running(struct journal *journal)
     free(kept->name);
     *kept = *latest;
     *latest = (struct plan){0};
-    if (!journal->transaction) { /* else all files are kept already */
+    if (journal->transaction) { /* its files and hands are kept already */
+        free(TAKE_POINTER(journal->running.hands));
+    } else {
+        journal->kept.hands = TAKE_POINTER(journal->running.hands);
         journal->kept.before = journal->running.before;
         journal->running.before = (struct file_edits){0};
     }
@@ -197,6 +201,7 @@ static void release_running(struct journal *journal, size_t latest)
     kept->count -= latest;
     memmove(kept->steps, kept->steps + latest, kept->count * sizeof(*kept->steps));
     if (!journal->transaction) {
+        journal->running.hands = TAKE_POINTER(journal->kept.hands);
         journal->running.before = journal->kept.before;
         journal->kept.before = (struct file_edits){0};
     }
@@ -258,9 +263,13 @@ void change_want(struct reconciler *reconciler, struct network *wanted)
 static void accept(struct reconciler *reconciler, struct request *request)
 {
     struct change *change = &request->change;
+    struct hand_list before;
     struct error err = {0};
     int result;
 
+    hand_copy(&reconciler->hands, &before);
+    if (request->sets_hands) /* on record before it is final; a daemon that is killed in between takes it back */
+        hand_accept(reconciler, &request->hands);
     if (reconciler->journal.pending) /* a transaction: its copy is that of all changes so far */
         reconciler->files.begin_applied(files_of(reconciler));
     if (change->confirm > 0 || reconciler->journal.pending)
@@ -268,14 +277,14 @@ static void accept(struct reconciler *reconciler, struct request *request)
     else
         result = change_make_final(reconciler, &err);
     if (result < 0) { /* the disk is full, as a rule */
+        hand_accept(reconciler, &before);
         take_running_back(reconciler, &err);
         return;
     }
+    hand_clear(&before);
     change_want(reconciler, &change->wanted);
     if (request->sets_repair)
         reconciler->repair = request->repair;
-    if (request->sets_hands)
-        hand_accept(reconciler, &request->hands);
     result = host_verify(reconciler, &request->problems, &err);
     host_remember_troubles(reconciler, &request->problems);
     finish(reconciler, result, result ? &err : NULL);

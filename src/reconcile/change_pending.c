@@ -102,7 +102,7 @@ static void end_pending(struct reconciler *reconciler, struct error *failure)
     reconciler->files.read_applied(files_of(reconciler), &applied, &problems);
     problems_clear(&problems);
     change_want(reconciler, &applied);
-    hand_restore(reconciler, journal->hands);
+    hand_restore(reconciler, journal->kept.hands);
     if (!journal->kept.before.count)
         journal_mark_unconfirmed(reconciler, journal->name);
     event_emit(reconciler, "plan", journal->name, "rolled back");
@@ -165,7 +165,7 @@ static void transaction_begin(struct reconciler *reconciler, struct request *req
     problems_clear(&problems);
     reconciler->files.begin_applied(files_of(reconciler));
     *journal = (struct journal){.name = memory_string(request->name), .pending = true, .transaction = true,
-                                .hands = hand_text(&reconciler->hands)};
+                                .kept.hands = hand_text(&reconciler->hands)};
     reconciler->files.save_all(files_of(reconciler), &journal->kept.before);
     result = boot_id(journal->boot_id, &err);
     if (result == 0)

@@ -28,6 +28,8 @@ static void recovery_ended(void *context, int result, const struct error *err, c
 
     (void)result, (void)err, (void)plan; /* each step that failed is in the log */
     change_put_files_back(reconciler, &reconciler->journal.running.before, false, &failure);
+    if (reconciler->journal.running.hands)
+        hand_restore(reconciler, reconciler->journal.running.hands);
     change_forget_running(reconciler);
     if (reconciler->journal.pending)
         resume_pending(reconciler);

@@ -121,6 +121,8 @@ static int plan_up(struct reconciler *reconciler, struct request *request, struc
     claim_warn(reconciler, &wanted, &request->problems);
     hand_clear(&acts);
     network_clear(&wanted);
+    if (request->problems.errors)
+        return error_set(err, EINVAL, "%s: can't be brought up as %s states it: nothing was changed", request->word, file ? file : "its file");
     return 0;
 }
 
@@ -210,13 +212,15 @@ static int plan_down(struct reconciler *reconciler, struct request *request, str
     const struct network *observed = host_observed(reconciler);
     const struct interface *meant = find_meant(request, &reconciler->wanted, file, err), *link;
     struct network wanted = {0}, previous = {0};
+    struct problems old = {0}; /* of files that don't change */
     struct hand_list acts = {0};
 
     if (!meant)
         return -err->code;
     hand_set(&acts, meant->name, false);
     add_empty_bridge(&reconciler->wanted, observed, meant, &acts);
-    reconciler->files.read_applied(reconciler->files.context, &request->change.wanted, &request->problems);
+    reconciler->files.read_applied(reconciler->files.context, &request->change.wanted, &old);
+    problems_clear(&old);
     network_copy(&reconciler->wanted, &wanted);
     network_copy(&reconciler->wanted, &previous);
     keep_only(&(struct hand_list){0}, &wanted);

@@ -45,12 +45,13 @@ void journal_part_clear(struct journal_part *part)
 {
     plan_clear(&part->undo);
     file_edits_clear(&part->before);
+    free(part->hands);
+    part->hands = NULL;
 }
 
 void journal_clear(struct journal *journal)
 {
     free(journal->name);
-    free(journal->hands);
     journal_part_clear(&journal->kept);
     journal_part_clear(&journal->running);
     *journal = (struct journal){0};
@@ -66,7 +67,7 @@ static json_t *part_to_json(const struct journal_part *part)
         json_array_append_new(steps, step_to_json(&part->undo.steps[i]));
     for (size_t i = 0; i < part->before.count; i++)
         json_array_append_new(files, json_pack("{s:s, s:s?}", "path", part->before.items[i].path, "text", part->before.items[i].text));
-    return json_pack("{s:o, s:o}", "undo", steps, "files", files);
+    return json_pack("{s:o, s:o, s:s?}", "undo", steps, "files", files, "hands", part->hands);
 }
 
 int journal_write(const struct reconciler *reconciler, bool durable, struct error *err)
@@ -74,9 +75,9 @@ int journal_write(const struct reconciler *reconciler, bool durable, struct erro
     const struct journal *journal = &reconciler->journal;
     CLEANUP(freep) char *path = path_of(reconciler, JOURNAL);
     CLEANUP(document_freep) json_t *json =
-        json_pack("{s:s, s:s, s:b, s:b, s:f, s:s?, s:o, s:o}", "name", journal->name, "boot_id", journal->boot_id, "pending",
-                  journal->pending, "transaction", journal->transaction, "deadline", journal->deadline, "hands",
-                  journal->hands, "kept", part_to_json(&journal->kept), "running", part_to_json(&journal->running));
+        json_pack("{s:s, s:s, s:b, s:b, s:f, s:o, s:o}", "name", journal->name, "boot_id", journal->boot_id, "pending",
+                  journal->pending, "transaction", journal->transaction, "deadline", journal->deadline, "kept",
+                  part_to_json(&journal->kept), "running", part_to_json(&journal->running));
     CLEANUP(freep) char *text = document_text(json);
 
     crash_point("journal: write");
@@ -131,6 +132,7 @@ static int part_from_json(const json_t *json, struct journal_part *part, struct 
     const json_t *steps = json_object_get(json, "undo");
 
     part->undo.takes_back = true;
+    part->hands = memory_string(document_string(json, "hands", NULL));
     for (size_t i = 0; i < json_array_size(steps); i++) {
         struct step step;
         int result = step_from_json(json_array_get(steps, i), &step, err);
@@ -162,7 +164,6 @@ int journal_read(struct reconciler *reconciler, struct error *err)
     journal->pending = document_boolean(json, "pending", false);
     journal->transaction = document_boolean(json, "transaction", false);
     journal->deadline = json_number_value(json_object_get(json, "deadline"));
-    journal->hands = memory_string(document_string(json, "hands", NULL));
     result = part_from_json(json_object_get(json, "kept"), &journal->kept, err);
     if (result == 0)
         result = part_from_json(json_object_get(json, "running"), &journal->running, err);

@@ -47,6 +47,7 @@ void hand_warn(const struct reconciler *reconciler, const struct network *files,
 struct journal_part {
     struct plan undo;         /* in the order in which it is to be run; STEP_REPLAY and STEP_SYSCTL_SET only */
     struct file_edits before; /* the files as they were */
+    char *hands;              /* hand_text() of before */
 };
 
 /* Of the change that is under way or waits for a confirm. */
@@ -56,7 +57,6 @@ struct journal {
     bool pending;     /* `kept` is done and waits: for `confirm` until the deadline, or, a transaction, for iface-commit */
     bool transaction; /* iface-begin: its kept.before holds all files */
     double deadline;  /* boot_time(); 0 = none */
-    char *hands;      /* hand_text() of before */
     struct journal_part kept, running;
 };
 

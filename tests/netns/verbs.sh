@@ -60,7 +60,7 @@ check "  and knows why" reason_is eth2 "taken down by hand"
 daemon_kill9
 daemon_start
 check "  also one after a crash" not is_up eth2
-check "ifup by its file's name" trestle ifup ifcfg-lan
+check "ifup by its file's path" trestle ifup "$network/ifcfg-lan"
 eventually "  brings all of it back" is_as "$before"
 check "  status says up" reason_is eth2 up
 check "  then the plan is empty" trestle plan
@@ -125,6 +125,46 @@ check "  with its address" has_address eth2 203.0.113.1
 check "  nothing by hand is remembered" reason_is eth2 up
 check "  the plan is empty" trestle plan
 
+# --- the daemon is killed before each message ---
+crashes_at() { # N COMMAND...; true when it was
+	local status=0
+	echo "$1" >"$RUN/crash"
+	"${@:2}" >/dev/null 2>&1 || true
+	rm -f "$RUN/crash"
+	trestle plan >/dev/null 2>&1 || (($? == 2)) && return 1
+	wait "$daemon_pid" || status=$?
+	daemon_pid=
+	((status == 137)) || fail "trestled: ended with status $status before message $1 of: ${*:2}"
+}
+walk() { # VERB STATE-BEFORE STATE-AFTER
+	local n now
+	for ((n = 1; n < 100; n++)); do
+		if ! crashes_at "$n" trestle "$1" br0; then
+			((n > 3)) || fail "$1: only $((n - 1)) places: is the hook in the way?"
+			echo "ok: $1: all $((n - 1)) places"
+			return
+		fi
+		daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+		now=$(trestle --json iface-dump br0 | jq -r .by_hand)
+		eventually "$1, killed before message $n: all of it, or nothing" is_as "$([[ $now == down ]] && echo "$3" || echo "$2")"
+	done
+	fail "$1: no end after 100 messages"
+}
+trestle ifdown br0 >/dev/null
+down=$(kernel_state)
+trestle ifup br0 >/dev/null
+eventually "up again" is_as "$before"
+daemon_stop
+daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+walk ifdown "$before" "$down"
+check "  it is down" is_as "$down"
+daemon_stop
+daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+walk ifup "$before" "$down"
+eventually "  it is up" is_as "$before"
+daemon_stop
+daemon_start
+
 # --- in a transaction ---
 check "iface-begin" trestle iface-begin
 check "ifdown joins it" trestle ifdown eth2
@@ -146,6 +186,10 @@ eventually "  everything is as it was" is_as "$before"
 check "no file" fails_with 1 "configuration for eth9 not found." trestle ifup eth9
 check "no file, ifdown" fails_with 1 "configuration for eth9 not found." trestle ifdown eth9
 check "  as JSON" sh -c "$cli --json ifup eth9 | jq -e '.status == 404 and (.detail | test(\"not found\"))'"
+printf 'DEVICE=eth8\nONBOOT=no\n' >"$network/ifcfg-eth8"
+check "no such NIC" fails_with 1 "eth8: no such interface" trestle ifup eth8
+check "  is not remembered as brought up" not grep -q eth8 "$RUN/by-hand"
+rm "$network/ifcfg-eth8"
 check "no word" fails_with 64 "usage" trestle ifup
 echo 'IPADDR2=10.0.0.999' >>"$network/ifcfg-lan"
 check "a file with an error" fails_with 1 "ifcfg-lan" trestle ifup eth2
