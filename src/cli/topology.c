@@ -50,12 +50,25 @@ static void add_vm(struct text *line, const json_t *port)
                 document_string(port, "model", "?"), document_string(port, "nic_state", "?"));
 }
 
+/* What it lies on, which need not be its master. */
+static void add_parent(struct text *line, const json_t *interface)
+{
+    const char *parent = document_string(interface, "parent", NULL);
+
+    if (!parent || !*parent)
+        return;
+    text_format(line, "  on %s", parent);
+    if (json_is_integer(json_object_get(interface, "vlan_id")))
+        text_format(line, ", VLAN %lld", (long long)document_number(interface, "vlan_id", 0));
+}
+
 static char *describe(const json_t *interface)
 {
     struct text line = {0};
     CLEANUP(freep) char *dirty = NULL;
 
     add_word(&line, document_string(interface, "kind", NULL));
+    add_parent(&line, interface);
     if (json_is_integer(json_object_get(interface, "mtu")))
         text_format(&line, "  mtu %lld", (long long)document_number(interface, "mtu", 0));
     add_addresses(&line, json_object_get(interface, "addresses"));

@@ -7,7 +7,6 @@
  *   5. the addresses of a NIC that became a port: last, when the bridge has them already, so that the host is never without. */
 #include "model/diff_internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +66,7 @@ struct step *diff_add_step(struct diff *diff, enum step_op op, const char *name,
 }
 
 /* A VM's TAP states no kind: its own plan makes it. */
-static bool is_made_by_trestle(const struct interface *wanted)
+bool diff_is_made(const struct interface *wanted)
 {
     return interface_has(wanted, FIELD_KIND) && kind_find(wanted->kind)->made;
 }
@@ -86,7 +85,7 @@ static bool is_compared(const struct option *option)
     (FIELD_BIT(FIELD_BOND_AD_ACTOR_SYS_PRIO) | FIELD_BIT(FIELD_BOND_AD_ACTOR_SYSTEM) | FIELD_BIT(FIELD_BOND_AD_USER_PORT_KEY))
 
 /* Whether the link shows its options, but not this one: this kernel does not have it. */
-static bool is_lacking(const struct interface *observed, int field)
+bool diff_is_lacking(const struct interface *observed, int field)
 {
     field_set bit = FIELD_BIT(field);
 
@@ -113,7 +112,7 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
         const struct option *option = &option_table[i];
 
         if (is_compared(option) && interface_has(wanted, option->field) && !option_same(option, wanted, observed)
-            && !is_lacking(observed, option->field) && !is_unknown(observed, option->field))
+            && !diff_is_lacking(observed, option->field) && !is_unknown(observed, option->field))
             fields |= FIELD_BIT(option->field);
     }
     if (interface_has(wanted, FIELD_UP) && wanted->up != observed->up)
@@ -278,7 +277,7 @@ static bool was_applied(const struct diff *diff, const struct interface *observe
 {
     const struct interface *previous = network_find(diff->previous, observed->name);
 
-    return previous && previous->onboot && is_made_by_trestle(previous) && previous->kind == observed->kind;
+    return previous && previous->onboot && diff_is_made(previous) && previous->kind == observed->kind;
 }
 
 /* What a mark, or the applied copy, says is ours, and no file names any more. */
@@ -331,180 +330,6 @@ static void plan_deletions(struct diff *diff)
             if (depths[i] == depth)
                 plan_link_deletion(diff, diff->observed->items[i]);
     free(depths);
-}
-
-/* -- what is not as it should be, so that nothing can be done ------------------------------------------------------------------------ */
-
-void diff_skip(struct diff *diff, size_t index, bool warning, const char *format, ...)
-{
-    char line[400];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
-    problems_add(diff->problems, warning, diff->wanted->items[index]->file, 0, 0, "%s", line);
-    diff->skipped[index] = true;
-}
-
-/* The bonding module makes a bond0 when it is loaded: that is nobody's work. */
-static bool is_nobodys(const struct diff *diff, const struct interface *observed)
-{
-    if (observed->kind != INTERFACE_BOND || observed->up || observed->master[0] || observed->address_count)
-        return false;
-    for (size_t i = 0; i < diff->observed->count; i++)
-        if (text_equal(diff->observed->items[i]->master, observed->name) || text_equal(diff->observed->items[i]->parent, observed->name))
-            return false;
-    return true;
-}
-
-/* Marks are no fields: what a file states and the kernel has is in order, whoever made it. */
-static bool is_in_order(const struct interface *wanted, const struct interface *observed)
-{
-    bool in_order = !interface_changed_fields(wanted, observed);
-
-    for (size_t i = 0; i < wanted->address_count && in_order; i++) {
-        in_order = false;
-        for (size_t j = 0; j < observed->address_count && !in_order; j++)
-            in_order = address_same(&wanted->addresses[i], &observed->addresses[j]);
-    }
-    for (size_t i = 0; i < wanted->route_count && in_order; i++) {
-        in_order = false;
-        for (size_t j = 0; j < observed->route_count && !in_order; j++)
-            in_order = route_same(&wanted->routes[i], &observed->routes[j]);
-    }
-    return in_order;
-}
-
-static bool must_be_adopted(const struct interface *wanted, const struct interface *observed)
-{
-    return is_made_by_trestle(wanted) && !diff_is_ours(observed) && !is_in_order(wanted, observed);
-}
-
-#define PEER_IS_TAKEN "%s: its other end is to be %s, but there is another interface of that name: rename one of them"
-
-static void check_existing(struct diff *diff, size_t index, const struct interface *observed)
-{
-    const struct interface *wanted = diff->wanted->items[index];
-    static const uint8_t any[6];
-
-    if (is_made_by_trestle(wanted) && observed->kind != wanted->kind)
-        diff_skip(diff, index, false, "%s: exists and is no %s but a link of kind %s: rename one of them", wanted->name,
-             interface_kind_names[wanted->kind], observed->kind_name[0] ? observed->kind_name : "ethernet");
-    else if (memcmp(wanted->hwaddr, any, 6) != 0 && memcmp(wanted->hwaddr, observed->mac, 6) != 0
-             && memcmp(wanted->hwaddr, observed->permanent_mac, 6) != 0
-             && !(interface_has(wanted, FIELD_MAC) && memcmp(wanted->mac, observed->mac, 6) == 0))
-        diff_skip(diff, index, false, "%s: has different MAC address than HWADDR expects, ignoring", wanted->name);
-    else if (diff_pair_is_taken(diff, wanted))
-        diff_skip(diff, index, false, PEER_IS_TAKEN, wanted->name, wanted->peer);
-    else if (!diff->adopt && must_be_adopted(wanted, observed) && !is_nobodys(diff, observed))
-        diff_skip(diff, index, true, "%s: was made by somebody else and differs from its file: 'trestle apply' takes it over", wanted->name);
-}
-
-/* What else the file states is done all the same. */
-static void check_lacking(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
-{
-    for (int field = 0; field < INTERFACE_FIELDS; field++) {
-        const struct option *option = option_of_field(OPTION_INTERFACE, field);
-
-        if (option && interface_has(wanted, field) && is_lacking(observed, field) && !option_same(option, wanted, observed))
-            problems_add(diff->problems, false, wanted->file, 0, 0, "%s: %s: this kernel does not have it%s%s", wanted->name,
-                         option->name, option->needs ? ": " : "", option->needs ? option->needs : "");
-    }
-}
-
-static const char *observed_master(const struct diff *diff, const char *name)
-{
-    const struct interface *observed = network_find(diff->observed, name);
-
-    return observed ? observed->master : NULL;
-}
-
-static void check_master(struct diff *diff, size_t index)
-{
-    const struct interface *wanted = diff->wanted->items[index];
-    const struct interface *master;
-    size_t master_index;
-
-    if (!interface_has(wanted, FIELD_MASTER) || !wanted->master[0])
-        return;
-    master_index = diff_index(diff->wanted, wanted->master);
-    master = network_find(diff->observed, wanted->master);
-    if (master && text_equal(master->name, observed_master(diff, wanted->name)))
-        return; /* it is there: what is left undone on the master changes nothing for it */
-    if ((master_index != SIZE_MAX && diff->skipped[master_index]) || (master_index == SIZE_MAX && !master && wanted->kind == INTERFACE_TAP))
-        diff_skip(diff, index, true, "%s: waits for %s", wanted->name, wanted->master);
-    else if (master_index == SIZE_MAX && !master)
-        diff_skip(diff, index, false, "%s: %s %s does not exist, and no file states it: write ifcfg-%s with TYPE=%s", wanted->name,
-                  wanted->is_slave ? "bond" : "bridge", wanted->master, wanted->master, wanted->is_slave ? "Bond" : "Bridge");
-}
-
-static void check_parent(struct diff *diff, size_t index)
-{
-    const struct interface *wanted = diff->wanted->items[index];
-    size_t parent_index;
-
-    if (!interface_has(wanted, FIELD_PARENT) || network_find(diff->observed, wanted->parent))
-        return;
-    parent_index = diff_index(diff->wanted, wanted->parent);
-    if (parent_index == SIZE_MAX)
-        diff_skip(diff, index, false, "%s: there is no interface %s for it to lie on, and no file makes one", wanted->name,
-                  wanted->parent);
-    else if (diff->skipped[parent_index])
-        diff_skip(diff, index, true, "%s: waits for %s", wanted->name, wanted->parent);
-}
-
-static bool kernel_lacks(const struct diff *diff, enum interface_kind kind)
-{
-    return diff->observed->lacking >> kind & 1;
-}
-
-/* One end alone can't be made. */
-static void check_maker(struct diff *diff, size_t index)
-{
-    const struct interface *wanted = diff->wanted->items[index], *maker = diff_pair_maker(diff, wanted);
-
-    if (maker && maker != wanted && diff->skipped[diff_index(diff->wanted, maker->name)])
-        diff_skip(diff, index, true, "%s: waits for %s", wanted->name, maker->name);
-}
-
-static void check_one(struct diff *diff, size_t index)
-{
-    const struct interface *observed = network_find(diff->observed, diff->wanted->items[index]->name);
-
-    check_parent(diff, index);
-    if (!diff->skipped[index] && !observed)
-        check_maker(diff, index);
-    if (!diff->skipped[index])
-        check_master(diff, index);
-    if (!diff->skipped[index] && observed)
-        check_lacking(diff, diff->wanted->items[index], observed);
-}
-
-static void check_all(struct diff *diff)
-{
-    for (size_t i = 0; i < diff->wanted->count; i++) {
-        const struct interface *wanted = diff->wanted->items[i];
-        const struct interface *observed = network_find(diff->observed, wanted->name);
-
-        if (!wanted->onboot)
-            diff->skipped[i] = true;
-        else if (observed)
-            check_existing(diff, i, observed);
-        else if (wanted->kind == INTERFACE_TAP && !wanted->file)
-            diff->skipped[i] = true; /* a VM's: its own plan makes it */
-        else if (diff_pair_is_taken(diff, wanted))
-            diff_skip(diff, i, false, PEER_IS_TAKEN, wanted->name, wanted->peer);
-        else if (!is_made_by_trestle(wanted) && !diff_pair_maker(diff, wanted))
-            diff_skip(diff, i, false, "%s: no such interface: is its driver loaded, is it called otherwise (ip link)?", wanted->name);
-        else if (kernel_lacks(diff, wanted->kind))
-            diff_skip(diff, i, false, "%s: this kernel can't make links of kind %s: it lacks %s", wanted->name,
-                      interface_kind_names[wanted->kind], kind_find(wanted->kind)->needs);
-    }
-    for (int depth = 0; depth <= diff->deepest; depth++)
-        for (size_t i = 0; i < diff->wanted->count; i++)
-            if (diff->depths[i] == depth && !diff->skipped[i])
-                check_one(diff, i);
 }
 
 /* -- additions and changes -------------------------------------------------------------------------------------------------------- */
@@ -568,7 +393,7 @@ static bool comes_up_late(const struct diff *diff, const struct interface *link)
     for (size_t i = 0; link->kind == INTERFACE_BRIDGE && i < count; i++) {
         const struct interface *port = diff->wanted->items[ports[i].index];
 
-        if (!diff->skipped[ports[i].index] && (is_made_by_trestle(port) || network_find(diff->observed, port->name)))
+        if (!diff->skipped[ports[i].index] && (diff_is_made(port) || network_find(diff->observed, port->name)))
             return true;
     }
     return parent && comes_up_late(diff, parent);
@@ -647,7 +472,7 @@ static void plan_link(struct diff *diff, const struct interface *wanted)
     fields = (interface_changed_fields(wanted, observed) & ~FIELD_BIT(FIELD_BOND_PRIMARY)) | dropped_vlans(diff, wanted, observed);
     if (observed->half_made)
         plan_mark(diff, observed, "mark it as made by trestle (it was made, or deleted, by halves)");
-    else if (must_be_adopted(wanted, observed))
+    else if (diff_must_be_adopted(wanted, observed))
         plan_mark(diff, observed, "adopt it: it was made by somebody else and is trestle's from now on");
     if (fields & FIELD_BIT(FIELD_UP))
         plan_parent_up(diff, wanted);
@@ -742,7 +567,7 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     diff.skipped = memory_new(wanted->count + 1);
     diff.depths = diff_depths(wanted, &diff.deepest);
     list_ports(&diff);
-    check_all(&diff);
+    diff_check(&diff);
     plan_deletions(&diff);
     if (diff_remake(&diff, &left))
         diff.observed = &left;

@@ -20,13 +20,20 @@ struct diff {
 
 /* diff.c */
 struct step *diff_add_step(struct diff *diff, enum step_op op, const char *name, const char *text);
-void diff_skip(struct diff *diff, size_t index, bool warning, const char *format, ...) __attribute__((format(printf, 4, 5)));
 struct step *diff_set_link(struct diff *diff, const struct interface *observed, const struct interface *values, field_set fields);
 void diff_set_address(struct diff *diff, enum step_op op, const char *name, const struct address *address);
 void diff_set_route(struct diff *diff, enum step_op op, const char *name, const struct route *route);
 /* "mtu 1500 → 9000, forward_delay 1500 → 0" of the scalar fields; from may be NULL. */
 void diff_describe(struct text *line, const struct interface *from, const struct interface *to, field_set fields);
+bool diff_is_made(const struct interface *wanted); /* trestle makes it: a link of such a kind, and no VM's TAP */
 bool diff_is_ours(const struct interface *observed);
+bool diff_is_lacking(const struct interface *observed, int field); /* does this kernel not have the option? */
+
+/* diff_check.c: says what can't be, and skips it together with what depends on it. */
+void diff_check(struct diff *diff);
+void diff_skip(struct diff *diff, size_t index, bool warning, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* A link that somebody else made and that differs from its file. */
+bool diff_must_be_adopted(const struct interface *wanted, const struct interface *observed);
 
 /* One interface that is there: as it is, as it was wanted before (NULL: not at all) and as it is wanted (NULL: not at all). */
 struct diff_link {

@@ -34,7 +34,7 @@ static const char *cure_link(const struct step *step, int code)
     field_set fields = step->fields;
 
     if (step->op == STEP_LINK_CREATE && code == EEXIST)
-        return "an interface of that name exists";
+        return fields & FIELD_BIT(FIELD_VLAN_ID) ? "the name, or this VLAN of the link below, is taken" : "an interface of that name exists";
     if (step->op == STEP_LINK_CREATE && code == EOPNOTSUPP && fields & FIELD_BIT(FIELD_PARENT))
         return "the kernel lacks this kind of link (load its module), or the one below carries none";
     if (step->op == STEP_LINK_CREATE && code == EOPNOTSUPP && !(fields & FIELD_BRIDGE_ALL))

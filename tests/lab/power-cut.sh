@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # lab: quick, outside, 600 s: power cut
-# The lab's power is cut at random moments of applies, attaches, starts and definitions; then it boots on the same disk. Each time
-# files and network are the old ones or the new ones, VMs with Autostart run as they did, and nothing is left over.
+# The lab's power is cut at random moments of applies, with and without a confirm, attaches, starts and definitions; then it boots on
+# the same disk. Each time files and network are the old ones or the new ones, VMs with Autostart run as they did, and nothing is left
+# over.
 #
 # $LAB_CUTS is how many cuts (else 3); $LAB_SEED repeats a run's moments.
 
@@ -20,20 +21,28 @@ networks() { # DIRECTORY
 # --- one life of the host, from its boot to the cut ---
 
 applied_is() { diff -r -x boot_id "$STATE/applied" "/run/disk/networks/$1"; }
+pends() { trestle --json status | jq -e '.pending != null'; }
 
 files_are_whole() {
-	[[ -e $STATE/applied ]] || return 0 # cut before the first start
+	[[ -e $STATE/applied ]] || return 0 # cut before the first start, or while the new copy took its place
 	check "what was applied is the old network or the new one" eval 'applied_is old || applied_is new'
 	check "no temporary file is left" same '' "$(find "$CONFIG" "$STATE" -type f ! -path "$CONFIG/vms/c[23].vm" \
-		! -path "$STATE/applied/ifcfg-*" ! -path "$STATE/applied/boot_id")"
+		! -path "$STATE/applied*/ifcfg-*" ! -path "$STATE/applied*/boot_id" ! -path "$STATE/change.*" ! -path "$STATE/unconfirmed")"
 	[[ ! -e $CONFIG/vms/c3.vm ]] || check "what was defined is whole" cmp "$CONFIG/vms/c3.vm" /run/c3.vm
 }
 
 host_is_whole() {
 	local name addresses
 	name=$(basename "$(readlink "$CONFIG/network")")
-	check "there is nothing to do" trestle plan
-	check "what was applied are the files" applied_is "$name"
+	if [[ -e $STATE/unconfirmed ]]; then # the files wait for the next apply
+		check "an apply that was not confirmed shows in plan" not trestle plan
+		if [[ $name == new ]]; then name=old; else name=new; fi
+	else
+		check "there is nothing to do" trestle plan
+	fi
+	check "what was applied is the network" applied_is "$name"
+	check "nothing waits to be confirmed" not pends
+	check "nothing is left of a change" same '' "$(find "$STATE" -name 'change.*')"
 	addresses=$(ip -j -4 address show | jq -r '.[] | select(.ifname != "lo") | .addr_info[] | "\(.label) \(.local)"' | xargs)
 	case $name in
 	old) check "the network is the old one" same "br0 192.0.2.1 br1 198.51.100.1" "$addresses" ;;
@@ -53,7 +62,13 @@ churn() {
 		echo "churn: round $((++round)): $name"
 		ln -sfn "/run/disk/networks/$name" "$CONFIG/network.next"
 		mv -T "$CONFIG/network.next" "$CONFIG/network"
-		trestle apply
+		if ((round % 2)); then
+			trestle apply --confirm 600
+			trestle attach-interface c2 user
+			trestle confirm
+		else
+			trestle apply
+		fi
 		trestle define /run/c3.vm
 		trestle attach-interface c2 bridge br0
 		trestle start c3

@@ -57,7 +57,7 @@ walk() { # NAME PREPARE COMMAND...
 		$prepare
 		if ! crashes_at "$n" "${@:3}"; then
 			echo "ok: $name: all $((n - 1)) places"
-			((n > 3)) || fail "$name: only $((n - 1)) places: is the hook in the way?"
+			((n > 2)) || fail "$name: only $((n - 1)) places: is the hook in the way?"
 			return
 		fi
 		daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"

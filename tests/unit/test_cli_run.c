@@ -139,11 +139,13 @@ static void test_topology(void **state)
                      "[\"10.0.0.1/24\"],\"owner\":\"trestle\",\"ports\":[{\"name\":\"eth0\",\"kind\":\"ethernet\",\"state\":"
                      "\"up\",\"owner\":\"foreign\",\"ports\":[]},{\"name\":\"c2-net0\",\"kind\":\"tap\",\"state\":\"up\","
                      "\"owner\":\"trestle\",\"vm\":\"c2\",\"vm_state\":\"running\",\"nic\":\"net0\",\"model\":\"virtio\","
-                     "\"nic_state\":\"plugged\",\"ports\":[]}]}]}")),
+                     "\"nic_state\":\"plugged\",\"ports\":[]},{\"name\":\"bond0.10\",\"kind\":\"vlan\",\"state\":\"up\","
+                     "\"owner\":\"trestle\",\"parent\":\"bond0\",\"vlan_id\":10,\"ports\":[]}]}]}")),
         0);
     assert_string_equal(ran.output, "br0  up  bridge  mtu 1500  10.0.0.1/24\n"
                                     "|- eth0  up  ethernet  (foreign)\n"
-                                    "`- c2-net0  up  tap  → vm c2 (running) net0, virtio, plugged\n");
+                                    "|- c2-net0  up  tap  → vm c2 (running) net0, virtio, plugged\n"
+                                    "`- bond0.10  up  vlan  on bond0, VLAN 10\n");
 }
 
 /* A guest, a file or a peer may put anything into names and reasons. */

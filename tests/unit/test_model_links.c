@@ -240,6 +240,21 @@ static void a_missing_parent_or_bond_is_named(void **state)
     expect(&host, "warning: br0.1: waits for br0\n");
 }
 
+static void a_vlan_under_another_name_is_named(void **state)
+{
+    struct host host = {0};
+
+    (void)state;
+    vlan_on(put(&host.wanted, "v", INTERFACE_VLAN), "eth0", 1);
+    vlan_on(see(&host, "other", INTERFACE_VLAN), "eth0", 1)->owner = OWNER_FOREIGN;
+    see(&host, "eth0", INTERFACE_ETHERNET);
+    expect(&host, "error: v: VLAN 1 of eth0 is other already, which no file names: remove that one (ip link delete other)\n");
+    vlan_on(put(&host.wanted, "v", INTERFACE_VLAN), "eth0", 1); /* its old name */
+    vlan_on(see(&host, "other", INTERFACE_VLAN), "eth0", 1);
+    see(&host, "eth0", INTERFACE_ETHERNET);
+    expect(&host, "delete vlan other\ncreate vlan v (parent eth0, vlan_id 1)\n");
+}
+
 static void a_primary_that_is_no_slave_is_told(void **state)
 {
     struct host host = {0};
@@ -435,6 +450,7 @@ int main(void)
         cmocka_unit_test(deletions_go_from_above),
         cmocka_unit_test(what_the_kernel_lacks_is_said_and_the_rest_is_done),
         cmocka_unit_test(a_missing_parent_or_bond_is_named),
+        cmocka_unit_test(a_vlan_under_another_name_is_named),
         cmocka_unit_test(a_primary_that_is_no_slave_is_told),
         cmocka_unit_test(a_slave_is_known_by_the_mac_it_came_with),
         cmocka_unit_test(an_option_changes_live),
