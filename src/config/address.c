@@ -184,8 +184,8 @@ static void read_ipv4_address(struct reader *reader, const struct lexer_entry *e
         return;
     }
     int prefix;
-    if (!address_prefix_of(find_numbered(reader, "PREFIX", number), find_numbered(reader, "NETMASK", number), address.bytes, &prefix,
-                           reader->complaints))
+    if (!address_prefix_of(find_numbered(reader, "PREFIX", number), find_numbered(reader, "NETMASK", number), address.bytes,
+                           &prefix, reader->complaints))
         return;
     address.prefix = (uint8_t)prefix;
     address.scope = address.bytes[0] == 127 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
@@ -281,7 +281,8 @@ static void add_default_route(struct reader *reader, int family, const void *gat
         reader->ifcfg->gateway_place = (struct ifcfg_place){.line = entry->line, .column = entry->column};
 }
 
-/* Of networks without a server, for the addresses that hosts choose themselves; the metric keeps those of several interfaces apart. */
+/* Of networks without a server, for the addresses that hosts choose themselves; the metric keeps those of several interfaces
+ * apart. */
 static void add_zeroconf_route(struct reader *reader)
 {
     struct interface *interface = reader->interface;
@@ -421,7 +422,8 @@ static void read_ipv6_gateway(struct reader *reader)
         *percent = '\0';
     if (inet_pton(AF_INET6, host, gateway) != 1)
         complain_value(reader, entry, "an IPv6 address, with or without %DEVICE");
-    else if (strcmp(device, reader->interface->name) == 0 && (percent || other || !is_global(reader, entry) || is_on_link(reader, gateway)))
+    else if (strcmp(device, reader->interface->name) == 0
+             && (percent || other || !is_global(reader, entry) || is_on_link(reader, gateway)))
         add_default_route(reader, AF_INET6, gateway, IPV6_DEFAULT_METRIC, entry);
     else if (!is_global(reader, entry))
         complain(reader->complaints, true, entry->line, entry->column, "IPV6_DEFAULTGW is not used: it is for another interface");
@@ -453,7 +455,8 @@ static bool is_dynamic(struct reader *reader)
         return false;
     if (strcasecmp(entry->value, "dhcp") == 0 || strcasecmp(entry->value, "bootp") == 0)
         return true;
-    complain(reader->complaints, true, entry->line, entry->column, "BOOTPROTO=%s is taken for none", quote_text(entry->value, shown));
+    complain(reader->complaints, true, entry->line, entry->column, "BOOTPROTO=%s is taken for none",
+             quote_text(entry->value, shown));
     return false;
 }
 
@@ -465,11 +468,13 @@ static void read_dhcp(struct reader *reader)
     if (!unused)
         unused = find_numbered(reader, "IPADDR", 0);
     if (unused)
-        complain(reader->complaints, true, unused->line, unused->column, "%s is not used: BOOTPROTO=dhcp asks a server", unused->key);
+        complain(reader->complaints, true, unused->line, unused->column, "%s is not used: BOOTPROTO=dhcp asks a server",
+                 unused->key);
     dhcp->client = true;
     dhcp->metric = read_metric(reader);
     dhcp->unchecked = !read_bool(reader, "ARPCHECK", true);
-    dhcp->ignore_gateway |= !read_bool(reader, "DEFROUTE", true) || (device && strcmp(device->value, reader->interface->name) != 0);
+    dhcp->ignore_gateway |=
+        !read_bool(reader, "DEFROUTE", true) || (device && strcmp(device->value, reader->interface->name) != 0);
 }
 
 void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)

@@ -1,5 +1,5 @@
-/* Aliases and ranges of them, as ifup-aliases reads them: more IPv4 addresses for the interface that the file's name begins with, told
- * apart by their labels. The words of its errors are kept. */
+/* Aliases and ranges of them, as ifup-aliases reads them: more IPv4 addresses for the interface that the file's name begins with,
+ * told apart by their labels. The words of its errors are kept. */
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -71,7 +71,8 @@ static const struct ifcfg *holder_of(const struct ifcfg *files, size_t count, co
 {
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; files[i].interface && j < files[i].interface->address_count; j++)
-            if (files[i].interface->addresses[j].family == AF_INET && memcmp(files[i].interface->addresses[j].bytes, bytes, 4) == 0)
+            if (files[i].interface->addresses[j].family == AF_INET
+                && memcmp(files[i].interface->addresses[j].bytes, bytes, 4) == 0)
                 return &files[i];
     return NULL;
 }
@@ -86,7 +87,7 @@ static bool label_is_taken(const struct interface *interface, const char *label)
 
 static bool check_label(struct reader *reader, const char *label, const struct lexer_entry *entry)
 {
-    const char *fault = strlen(label) >= INTERFACE_NAME_SIZE                       ? "the alias's name is longer than 15 characters"
+    const char *fault = strlen(label) >= INTERFACE_NAME_SIZE               ? "the alias's name is longer than 15 characters"
                         : label_is_taken(reader->parent->interface, label) ? "already seen device"
                                                                            : NULL;
     char shown[QUOTE_SIZE];
@@ -147,12 +148,14 @@ static bool check_seen(struct reader *reader, const struct ifcfg *files, size_t 
 
 static void read_range(struct reader *reader, const struct ifcfg *files, size_t count)
 {
-    const struct lexer_entry *start = lexer_find(reader->section, "IPADDR_START"), *end = lexer_find(reader->section, "IPADDR_END");
+    const struct lexer_entry *start = lexer_find(reader->section, "IPADDR_START"),
+                             *end = lexer_find(reader->section, "IPADDR_END");
     const struct lexer_entry *number = lexer_find(reader->section, "CLONENUM_START"), *known = start ? start : end;
     uint8_t first[4], last[4];
     int64_t clone = 0;
     if (!start || !end) {
-        complain(&reader->complaints, false, known->line, known->column, "IPADDR_START and IPADDR_END don't agree: one of them is missing");
+        complain(&reader->complaints, false, known->line, known->column,
+                 "IPADDR_START and IPADDR_END don't agree: one of them is missing");
         return;
     }
     if (!read_ipv4(reader, start, first) || !read_ipv4(reader, end, last))
@@ -167,7 +170,8 @@ static void read_range(struct reader *reader, const struct ifcfg *files, size_t 
         return;
     }
     if (number && text_number(number->value, 0, 99999, &clone) < 0) {
-        complain(&reader->complaints, false, number->value_line, number->value_column, "CLONENUM_START wants a number from 0 to 99999");
+        complain(&reader->complaints, false, number->value_line, number->value_column,
+                 "CLONENUM_START wants a number from 0 to 99999");
         return;
     }
     for (unsigned last_part = first[3]; last_part <= last[3] && !complaints_full(&reader->complaints); last_part++, clone++) {

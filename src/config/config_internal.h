@@ -80,7 +80,8 @@ struct ifcfg {
     struct ifcfg_place device_place, master_place, parent_place, gateway_place, vlans_place;
     struct ifcfg_place *address_places;   /* one for each of interface->addresses */
 };
-void ifcfg_read(const struct config_file *file, const struct lexer_section *global, struct ifcfg *ret_ifcfg, struct problems *problems);
+void ifcfg_read(const struct config_file *file, const struct lexer_section *global, struct ifcfg *ret_ifcfg,
+                struct problems *problems);
 void ifcfg_clear(struct ifcfg *ifcfg);
 
 /* ifcfg_kind.c: what kind of link the file is about. */
@@ -122,12 +123,13 @@ void address_read_broadcast(const struct lexer_entry *entry, struct address *add
 /* ifcfg_sysctl.c: keys that are sysctls of the interface. */
 void ifcfg_sysctl_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
 
-/* global.c: the file `network` (/etc/sysconfig/network), whose keys stand before those of every ifcfg file. NULL: there is none. The
- * section lies in ret_lexed, which the caller clears. */
-const struct lexer_section *global_read(const struct config_files *files, struct lexer_file *ret_lexed, struct problems *problems);
+/* global.c: the file `network` (/etc/sysconfig/network), whose keys stand before those of every ifcfg file. NULL: there is none.
+ * The section lies in ret_lexed, which the caller clears. */
+const struct lexer_section *global_read(const struct config_files *files, struct lexer_file *ret_lexed,
+                                        struct problems *problems);
 
-/* words.c: lines of words, as route-NAME and rule-NAME have them: separated by blanks, no quotes; a # begins a comment, a backslash at
- * a line's end joins the next one. */
+/* words.c: lines of words, as route-NAME and rule-NAME have them: separated by blanks, no quotes; a # begins a comment, a
+ * backslash at a line's end joins the next one. */
 struct word {
     char *text;
     unsigned line, column;
@@ -149,8 +151,8 @@ void words_clear(struct word_list *words);
 bool words_number(const struct word *word, int64_t minimum, int64_t maximum, int64_t *ret, struct complaints *complaints);
 bool words_interface(const struct word *word, char ret_name[INTERFACE_NAME_SIZE], struct complaints *complaints);
 
-/* prefix.c: networks, addresses, tables and protocols as ip's command line has them. Each complains and gives false when the word is
- * none. */
+/* prefix.c: networks, addresses, tables and protocols as ip's command line has them. Each complains and gives false when the word
+ * is none. */
 bool prefix_read_address(const struct word *word, int family, uint8_t ret_bytes[16], struct complaints *complaints);
 bool prefix_read(const struct word *word, int family, uint8_t ret_bytes[16], uint8_t *ret_prefix, struct complaints *complaints);
 bool prefix_has_rest(int family, const uint8_t bytes[16], int prefix); /* bits behind it? */

@@ -1,4 +1,5 @@
-/* /etc/sysconfig/network, which the scripts read before every ifcfg file. Of interest are the keys that say something of interfaces. */
+/* /etc/sysconfig/network, which the scripts read before every ifcfg file. Of interest are the keys that say something of
+ * interfaces. */
 #include <arpa/inet.h>
 #include <string.h>
 

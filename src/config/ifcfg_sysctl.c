@@ -1,4 +1,5 @@
-/* Keys of an ifcfg file that are sysctls of the interface, as ifup-ipv6 and ifup-eth set them. What no key states is not touched. */
+/* Keys of an ifcfg file that are sysctls of the interface, as ifup-ipv6 and ifup-eth set them. What no key states is not touched.
+ */
 #include <string.h>
 
 #include "base/memory.h"
@@ -67,8 +68,8 @@ static void read_mtu(struct reader *reader)
     if (text_number(entry->value, 1280, 65535, &mtu) == 0)
         add(reader, "ipv6/mtu", (int32_t)mtu);
     else
-        complain(reader->complaints, false, entry->value_line, entry->value_column, "IPV6_MTU wants a number from 1280 to 65535, not %s",
-                 quote_text(entry->value, shown));
+        complain(reader->complaints, false, entry->value_line, entry->value_column,
+                 "IPV6_MTU wants a number from 1280 to 65535, not %s", quote_text(entry->value, shown));
 }
 
 void ifcfg_sysctl_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)

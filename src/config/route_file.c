@@ -142,7 +142,8 @@ static bool read_hop(struct reader *reader)
                 return false;
             hop->weight = (uint16_t)weight;
         } else {
-            complain(reader->complaints, false, word->line, word->column, "nexthop wants via, dev, weight or onlink, not %s", word->text);
+            complain(reader->complaints, false, word->line, word->column, "nexthop wants via, dev, weight or onlink, not %s",
+                     word->text);
             return false;
         }
     }
@@ -294,7 +295,8 @@ bool route_file_more(const struct lexer_entry *entry, struct route *route, struc
         char shown[QUOTE_SIZE];
         /* What the file's own keys say. */
         if (is_one_of(word->text, (const char *const[]){"via", "dev", "oif", "nexthop", "to", NULL})) {
-            complain(complaints, false, word->line, word->column, "%s has no room for %s", entry->key, quote_text(word->text, shown));
+            complain(complaints, false, word->line, word->column, "%s has no room for %s", entry->key,
+                     quote_text(word->text, shown));
             good = false;
         } else {
             good = read_one(&reader);
@@ -321,8 +323,10 @@ static const struct lexer_entry *find_numbered(const struct lexer_section *secti
 
 static bool read_numbered(const struct lexer_section *section, int number, struct route_line *line, struct complaints *complaints)
 {
-    const struct lexer_entry *address = find_numbered(section, "ADDRESS", number), *mask = find_numbered(section, "NETMASK", number);
-    const struct lexer_entry *gateway = find_numbered(section, "GATEWAY", number), *metric = find_numbered(section, "METRIC", number);
+    const struct lexer_entry *address = find_numbered(section, "ADDRESS", number),
+                             *mask = find_numbered(section, "NETMASK", number);
+    const struct lexer_entry *gateway = find_numbered(section, "GATEWAY", number),
+                             *metric = find_numbered(section, "METRIC", number);
     const struct lexer_entry *options = find_numbered(section, "OPTIONS", number);
     struct route *route = &line->route;
     char shown[QUOTE_SIZE];
@@ -339,8 +343,8 @@ static bool read_numbered(const struct lexer_section *section, int number, struc
         return false;
     route->prefix = (uint8_t)prefix;
     if (prefix_has_rest(AF_INET, route->destination, prefix)) {
-        complain(complaints, false, address->value_line, address->value_column, "%s: %s is no network: it has bits behind its mask /%d",
-                 address->key, address->value, prefix);
+        complain(complaints, false, address->value_line, address->value_column,
+                 "%s: %s is no network: it has bits behind its mask /%d", address->key, address->value, prefix);
         return false;
     }
     if (gateway) {
@@ -368,8 +372,8 @@ static void warn_of_unused(const struct lexer_section *section, int gap, struct 
             if (text_starts(entry->key, keys[k]))
                 text_number(entry->key + strlen(keys[k]), 0, CONFIG_ENTRIES, &number);
         if (number < 0)
-            complain(complaints, true, entry->line, entry->column, "unknown key %s: a file of routes has ADDRESSn, NETMASKn and GATEWAYn",
-                     entry->key);
+            complain(complaints, true, entry->line, entry->column,
+                     "unknown key %s: a file of routes has ADDRESSn, NETMASKn and GATEWAYn", entry->key);
         else if (number >= gap && *entry->value)
             complain(complaints, true, entry->line, entry->column, "%s is not used: ADDRESS%d is missing", entry->key, gap);
     }

@@ -74,7 +74,8 @@ static bool holds(const struct interface *interface, int family, const uint8_t b
     return false;
 }
 
-/* Without dev, the kernel looks up by which interface the gateway is reached: by that of the file, or by another one of its network. */
+/* Without dev, the kernel looks up by which interface the gateway is reached: by that of the file, or by another one of its
+ * network. */
 static const char *interface_of(const struct linker *linker, int family, const char *stated, const uint8_t *gateway)
 {
     if (*stated)
@@ -83,6 +84,15 @@ static const char *interface_of(const struct linker *linker, int family, const c
         if (holds(linker->network->items[i], family, gateway))
             return linker->network->items[i]->name;
     return linker->owner->name;
+}
+
+static void tell_rival(const struct linker *linker, const struct route_line *line, bool same, const struct interface *other)
+{
+    if (same)
+        tell(linker, true, line->place, "the route is stated already", "");
+    else
+        tell(linker, true, line->place, "this route takes the place of another one to the same destination, which is stated by ",
+             other->file ? other->file : other->name);
 }
 
 /* The kernel keeps one route of a destination, metric and table, and the scripts replace it: the last one counts. */
@@ -95,8 +105,7 @@ static void drop_rivals(const struct linker *linker, const struct route_line *li
             bool same = strcmp(other->name, name) == 0 && route_same(&other->routes[at], &line->route);
             if (!route_same_key(&other->routes[at], &line->route))
                 continue;
-            tell(linker, true, line->place, same ? "the route is stated already" : "this route takes the place of another one to the same "
-                 "destination, which is stated by ", same ? "" : other->file ? other->file : other->name);
+            tell_rival(linker, line, same, other);
             other->routes[at] = other->routes[--other->route_count];
         }
     for (size_t at = network->route_count; at-- > 0;) {
@@ -137,7 +146,8 @@ static void add_group(const struct linker *linker, const struct route_line *line
 static void add_route(const struct linker *linker, const struct route_line *line)
 {
     const struct route *route = &line->route;
-    const char *name = route->group ? "" : interface_of(linker, route->family, line->interface, route->has_gateway ? route->gateway : NULL);
+    const char *name =
+        route->group ? "" : interface_of(linker, route->family, line->interface, route->has_gateway ? route->gateway : NULL);
     drop_rivals(linker, line, name);
     if (route->group) {
         add_group(linker, line);

@@ -30,8 +30,8 @@ static bool read_number(struct reader *reader, int64_t minimum, int64_t maximum,
 static bool refuse_value(struct reader *reader, const char *wants)
 {
     char shown[QUOTE_SIZE];
-    complain(reader->complaints, false, reader->value->line, reader->value->column, "%s wants %s, not %s", reader->word->text, wants,
-             quote_text(reader->value->text, shown));
+    complain(reader->complaints, false, reader->value->line, reader->value->column, "%s wants %s, not %s", reader->word->text,
+             wants, quote_text(reader->value->text, shown));
     return false;
 }
 
@@ -85,7 +85,8 @@ static bool read_priority(struct reader *reader)
     return read_number(reader, 0, UINT32_MAX, &reader->rule->priority);
 }
 
-/* The kernel knows the field under its old name: type of service, without the two bits that congestion notification uses today. */
+/* The kernel knows the field under its old name: type of service, without the two bits that congestion notification uses today.
+ */
 static bool read_tos(struct reader *reader)
 {
     uint32_t tos;
@@ -245,7 +246,8 @@ static bool refuse_word(struct reader *reader, bool *ret_skipped)
     char shown[QUOTE_SIZE];
     for (size_t i = 0; i < ARRAY_SIZE(later); i++)
         if (strcmp(word->text, later[i]) == 0) {
-            complain(reader->complaints, true, word->line, word->column, "%s is not supported yet: the rule is skipped", word->text);
+            complain(reader->complaints, true, word->line, word->column, "%s is not supported yet: the rule is skipped",
+                     word->text);
             return !(*ret_skipped = true);
         }
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -279,7 +281,8 @@ static bool finish(struct reader *reader, const struct word *first)
 {
     struct rule *rule = reader->rule;
     if (reader->action && reader->table) {
-        complain(reader->complaints, false, first->line, first->column, "a rule leads to a table, or does something else, not both");
+        complain(reader->complaints, false, first->line, first->column,
+                 "a rule leads to a table, or does something else, not both");
         return false;
     }
     if (reader->action || (rule->l3mdev && !reader->table))
@@ -290,7 +293,8 @@ static bool finish(struct reader *reader, const struct word *first)
         return false;
     }
     if ((rule->source_ports.first || rule->destination_ports.first) && !rule->ip_protocol)
-        complain(reader->complaints, true, first->line, first->column, "sport and dport fit ports of any protocol without ipproto");
+        complain(reader->complaints, true, first->line, first->column,
+                 "sport and dport fit ports of any protocol without ipproto");
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* Lines of words, as route-NAME and rule-NAME have them. The scripts hand each line to ip as it stands, so there are no quotes. */
+/* Lines of words, as route-NAME and rule-NAME have them. The scripts hand each line to ip as it stands, so there are no quotes.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,7 @@ bool words_interface(const struct word *word, char ret_name[INTERFACE_NAME_SIZE]
     char shown[QUOTE_SIZE];
     if (!fault)
         return text_copy(ret_name, INTERFACE_NAME_SIZE, word->text);
-    complain(complaints, false, word->line, word->column, "wants an interface's name; %s %s", quote_text(word->text, shown), fault);
+    complain(complaints, false, word->line, word->column, "wants an interface's name; %s %s", quote_text(word->text, shown),
+             fault);
     return false;
 }

@@ -113,7 +113,8 @@ bool route_same(const struct route *a, const struct route *b)
            && memcmp(a->metrics, b->metrics, sizeof(a->metrics)) == 0 && same_group(a->group, b->group, size);
 }
 
-/* -- words ---------------------------------------------------------------------------------------------------------------------- */
+/* -- words ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void add_host(struct text *text, const char *word, int family, const uint8_t *bytes)
 {

@@ -1,5 +1,6 @@
-/* Routes, wanted and observed. One with a single next hop belongs to its interface (interface.routes); one with several next hops,
- * or with none (unreachable, blackhole, prohibit, throw), belongs to no interface and stands in network.routes, with a group. */
+/* Routes, wanted and observed. One with a single next hop belongs to its interface (interface.routes); one with several next
+ * hops, or with none (unreachable, blackhole, prohibit, throw), belongs to no interface and stands in network.routes, with a
+ * group. */
 #pragma once
 
 #include <stdbool.h>

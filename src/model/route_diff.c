@@ -18,7 +18,7 @@ static bool has(const struct interface *interface, const struct route *route, in
     return false;
 }
 
-/* -- routes that the kernel drops without a word --------------------------------------------------------------------------------------- */
+/* -- routes that the kernel drops without a word ----------------------------------------------------------------------------- */
 
 static bool all_ipv4_addresses_go(const struct diff_link *link)
 {
@@ -60,7 +60,7 @@ static bool has_ipv4(const struct interface *interface)
     return false;
 }
 
-/* -- deletions ------------------------------------------------------------------------------------------------------------------------- */
+/* -- deletions --------------------------------------------------------------------------------------------------------------- */
 
 static bool is_unwanted(const struct diff_link *link, const struct route *route)
 {
@@ -82,7 +82,7 @@ void route_diff_delete(struct diff *diff, const struct diff_link *link)
             diff_set_route(diff, STEP_ROUTE_DELETE, link->observed->name, &link->observed->routes[i]);
 }
 
-/* -- additions ------------------------------------------------------------------------------------------------------------------------- */
+/* -- additions --------------------------------------------------------------------------------------------------------------- */
 
 /* Another way to the same destination with the same metric, which the kernel would not keep beside the new one. */
 static const struct interface *find_rival(const struct diff *diff, const char *name, const struct route *route,
@@ -206,7 +206,7 @@ void route_diff_add(struct diff *diff, const struct interface *wanted)
         restore_others(diff, &link);
 }
 
-/* -- routes of no single interface ----------------------------------------------------------------------------------------------------- */
+/* -- routes of no single interface ------------------------------------------------------------------------------------------- */
 
 static bool is_wanted_group(const struct diff *diff, const struct route *route)
 {

@@ -66,7 +66,8 @@ bool rule_matches(const struct rule *wanted, const struct rule *observed)
            && same_action(wanted, observed);
 }
 
-/* -- words ---------------------------------------------------------------------------------------------------------------------- */
+/* -- words ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void add_prefix(struct text *text, const char *word, int family, const uint8_t *bytes, uint8_t prefix)
 {

@@ -1,5 +1,5 @@
-/* Routes of all tables but "local": RTM_NEWROUTE and RTM_DELROUTE, read and written. Of interest are unicast ones and those that need
- * no next hop (unreachable, …). */
+/* Routes of all tables but "local": RTM_NEWROUTE and RTM_DELROUTE, read and written. Of interest are unicast ones and those that
+ * need no next hop (unreachable, …). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>

@@ -130,7 +130,8 @@ void netdev_rule_read(struct netdev_cache *cache, struct nl_msg *msg)
     struct nlattr *attributes[FRA_MAX + 1];
     struct rule rule;
 
-    if ((fixed->family != AF_INET && fixed->family != AF_INET6) || nlmsg_parse(header, sizeof(*fixed), attributes, FRA_MAX, NULL) < 0)
+    if ((fixed->family != AF_INET && fixed->family != AF_INET6)
+        || nlmsg_parse(header, sizeof(*fixed), attributes, FRA_MAX, NULL) < 0)
         return;
     read_rule(fixed, attributes, &rule);
     if (header->nlmsg_type == RTM_DELRULE)

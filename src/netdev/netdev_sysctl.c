@@ -1,5 +1,5 @@
-/* Sysctls of one interface. They are files: rtnetlink shows them (IFLA_INET_CONF, IFLA_INET6_CONF) and sets few. /proc/sys/net is that
- * of the caller's own network namespace. */
+/* Sysctls of one interface. They are files: rtnetlink shows them (IFLA_INET_CONF, IFLA_INET6_CONF) and sets few. /proc/sys/net is
+ * that of the caller's own network namespace. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
@@ -19,8 +19,8 @@
 
 /* -- reading ----------------------------------------------------------------------------------------------------------------- */
 
-/* Those that files may state, and where a link's messages have them. No event tells when one changes, but any later one of the link
- * has it. */
+/* Those that files may state, and where a link's messages have them. No event tells when one changes, but any later one of the
+ * link has it. */
 static const struct {
     const char *name;
     int family, place; /* in IFLA_INET_CONF, which leaves out a first one, respectively in IFLA_INET6_CONF */

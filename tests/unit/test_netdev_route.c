@@ -162,7 +162,8 @@ static void with_two_hops(void **state)
 static void labels_and_broadcasts(void **state)
 {
     struct fixture *fixture = *state;
-    struct step step = {.op = STEP_ADDRESS_ADD, .interface = "br0", .address = {.family = AF_INET, .prefix = 24, .label = "br0:7"}};
+    struct step step = {
+        .op = STEP_ADDRESS_ADD, .interface = "br0", .address = {.family = AF_INET, .prefix = 24, .label = "br0:7"}};
     const struct address *seen;
 
     netns_make_bridge(fixture, "br0");
