@@ -222,6 +222,8 @@ struct step *diff_set_link(struct diff *diff, const struct interface *observed, 
     return step;
 }
 
+#define HALF_MADE "mark it as made by trestle (its making was cut short)"
+
 static void plan_mark(struct diff *diff, const struct interface *observed, const char *text)
 {
     struct step *step = diff_add_step(diff, STEP_LINK_SET, observed->name, text);
@@ -493,6 +495,17 @@ static void plan_links(struct diff *diff)
             }
 }
 
+/* Other ends of which no file speaks. */
+static void mark_ends(struct diff *diff)
+{
+    for (size_t i = 0; i < diff->observed->count; i++) {
+        const struct interface *observed = diff->observed->items[i];
+
+        if (observed->half_made && !network_find(diff->wanted, observed->name) && diff_is_end(diff, observed))
+            plan_mark(diff, observed, HALF_MADE);
+    }
+}
+
 static void plan_primary(struct diff *diff, const struct interface *bond)
 {
     const struct interface *observed = network_find(diff->observed, bond->name);
@@ -572,6 +585,7 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     if (diff_remake(&diff, &left))
         diff.observed = &left;
     plan_links(&diff);
+    mark_ends(&diff);
     plan_primaries(&diff);
     plan_late_ups(&diff);
     for_each_wanted(&diff, sysctl_diff_set);

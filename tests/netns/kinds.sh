@@ -174,3 +174,27 @@ rm "$network"/ifcfg-*
 check "apply: without any file" trestle apply
 check "all are gone" sh -c '! ip link show dev mac0 && ! ip link show dev vx0 && ! ip link show dev vx6 && ! ip link show dev dummy7'
 daemon_stop
+
+# --- killed before every single message: nothing is left without a mark ---
+gone() { not ip link show dev "$1" >/dev/null 2>&1; }
+for ((n = 1; n < 40; n++)); do
+	rm -rf "${STATE:?}"/*
+	printf '%s\n' TYPE=Tap DEVICE=tap0 OWNER=nobody >"$network/ifcfg-tap0"
+	printf '%s\n' TYPE=Veth DEVICE=v0 PEER=v1 >"$network/ifcfg-v0"
+	TRESTLE_CRASH_AT=$n "$BUILD/trestled" -c "$CONFIG" -s "$STATE" -r "$RUN" >>"$DAEMON_LOG" 2>&1 &
+	killed=$!
+	until ! kill -0 $killed 2>/dev/null || "$BUILD/trestle" -S "$RUN/trestle.sock" plan >/dev/null 2>&1; do sleep 0.05; done
+	ended=yes
+	if kill -TERM $killed 2>/dev/null; then ended=no; fi
+	wait $killed 2>/dev/null || true
+	daemon_start
+	for link in tap0 v0 v1; do
+		info $link '.[0].ifalias == "made by trestle"' || fail "message $n: $link is not there, or has no mark"
+	done
+	rm "$network"/ifcfg-*
+	trestle apply >/dev/null || fail "message $n: apply without files"
+	for link in tap0 v0 v1; do gone $link || fail "message $n: $link is left over"; done
+	daemon_stop
+	[[ $ended == yes ]] || break
+done
+check "killed at each of $((n - 1)) places, the next daemon finishes and takes away" test "$n" -gt 5
