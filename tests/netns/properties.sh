@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# What holds for any configuration, tried on generated ones: a second plan is empty; to apply A and then B gives what B alone gives;
+# an apply that fails leaves the kernel as it was; what no file names stays as it is; a restart in the middle of an edit changes
+# nothing. $PROPERTIES: how many (5), $SEED: where they begin (1). Each pair of configurations is made from its number alone.
+. "$(dirname "$0")/lib.sh"
+
+NICS=4 BRIDGES=3 yes_or_no=(yes no)
+
+# All of a file's keys are stated each time: what a file states no more is nobody's, and stays as it is.
+write_bridge() { # NUMBER
+	local i
+	printf '%s\n' "DEVICE=br$1" TYPE=Bridge NOZEROCONF=yes "MACADDR=02:00:00:00:01:0$1" "STP=${yes_or_no[RANDOM % 2]}" \
+		"DELAY=$((2 + RANDOM % 20))" "BRIDGING_OPTS=\"ageing_time=$((100 * (10 + RANDOM % 300))) priority=$((4096 * (RANDOM % 16)))\""
+	for ((i = 0; i < RANDOM % 3; i++)); do printf '%s\n' "IPADDR$i=10.$1.$i.$((1 + RANDOM % 3))" "PREFIX$i=$((24 + RANDOM % 3))"; done
+	((RANDOM % 2)) || printf '%s\n' IPV6INIT=yes "IPV6ADDR=2001:db8:$1::$((1 + RANDOM % 9))/64"
+}
+
+write_nic() { # NUMBER BRIDGE...
+	printf '%s\n' "DEVICE=v$1" NOZEROCONF=yes "MACADDR=02:00:00:00:00:0$1" "MTU=$((1300 + 100 * (RANDOM % 3)))"
+	shift
+	if (($# && RANDOM % 3)); then
+		printf '%s\n' "BRIDGE=${!#}" "BRIDGING_OPTS=\"path_cost=$((1 + RANDOM % 100)) hairpin_mode=$((RANDOM % 2))\""
+	else
+		printf '%s\n' "IPADDR=172.16.$nic.$((1 + RANDOM % 3))" PREFIX=24
+		printf '%s\n' "10.2$nic.$((RANDOM % 2)).0/24 via 172.16.$nic.$((100 + RANDOM % 3))" >"$directory/route-v$nic"
+	fi
+}
+
+generate() { # DIRECTORY
+	local directory=$1 number nic chosen=()
+	rm -rf "$directory"
+	mkdir -p "$directory"
+	for ((number = 0; number < BRIDGES; number++)); do
+		((RANDOM % 3)) || continue
+		write_bridge "$number" >"$directory/ifcfg-br$number"
+		chosen=("br$number" "${chosen[@]}")
+	done
+	for ((nic = 0; nic < NICS; nic++)); do
+		((${#chosen[@]} < 2 || RANDOM % 2)) || chosen=("${chosen[@]:1}" "${chosen[0]}")
+		write_nic "$nic" "${chosen[@]}" >"$directory/ifcfg-v$nic"
+	done
+}
+
+use() { # DIRECTORY
+	rm -rf "$CONFIG/network"
+	cp -r "$1" "$CONFIG/network"
+}
+
+# The same before each: four NICs with something at their other ends, and what is somebody else's.
+set_up_host() { # NAME
+	local nic
+	on "$1" sysctl -qw net.ipv6.conf.default.addr_gen_mode=1 # else link-local addresses tell when a carrier came first
+	on "$1" sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
+	for nic in 0 1 2 3; do
+		on "$1" ip link add "v$nic" address "02:00:00:00:00:0$nic" type veth peer name "w$nic" address "02:00:00:00:02:0$nic"
+		on "$1" ip link set "w$nic" up
+		on "$1" ip link set "v$nic" up
+	done
+	on "$1" ip tuntap add x0 mode tap
+	on "$1" ip link set x0 address 02:00:00:00:04:00
+	on "$1" ip link add foreign0 address 02:00:00:00:03:00 up type bridge
+	on "$1" ip link set w3 master foreign0
+	on "$1" ip address add 198.51.100.1/24 dev foreign0
+	on "$1" ip route add 203.0.113.0/24 via 198.51.100.9
+}
+
+# Without what tells of the past: multicast routes come with the first carrier, and a port has the number that was free. (There are no
+# 169.254 routes: their metrics are the links' indices.)
+state_of() { # HOST
+	on "$1" bash -c "$(declare -f kernel_state); kernel_state" | sed '/"dst":"ff00::\/8"/d; s/"id":"0x[0-9a-f]*",//'
+}
+
+is_still() { diff "$1" <(state_of "$2"); } # FILE HOST
+
+foreign_of() { # HOST
+	state_of "$1" | grep -E 'foreign0|203\.0\.113|"ifname":"w'
+}
+
+# B alone, on a host that never saw A.
+from_scratch() { # NUMBER
+	local name=scratch$1 pid deadline=$((SECONDS + PATIENCE))
+	host "$name"
+	set_up_host "$name"
+	mkdir -p /run/scratch/{state,run}
+	ip netns exec "$name" "$BUILD/trestled" -c "$CONFIG" -s /run/scratch/state -r /run/scratch/run >>"$DAEMON_LOG" 2>&1 &
+	pid=$!
+	until [[ -S /run/scratch/run/trestle.sock ]]; do
+		((SECONDS < deadline)) || fail "a daemon on a fresh host did not get ready"
+		sleep 0.02
+	done
+	state_of "$name"
+	kill "$pid"
+	wait "$pid" || fail "trestled: ended with status $?"
+	rm -rf /run/scratch
+	ip netns delete "$name"
+}
+
+refused() {
+	not trestle apply 2>/run/refused && { grep -q 'x0: set MTU 65535.*Invalid argument' /run/refused || not cat /run/refused; }
+}
+
+set_up_host here
+foreign=$(foreign_of here)
+mkdir -p "$CONFIG/network"
+daemon_start
+seed=${SEED:-1}
+for ((number = seed; number < seed + ${PROPERTIES:-5}; number++)); do
+	RANDOM=$number
+	generate /run/a
+	generate /run/b
+	use /run/a
+	check "$number: apply A" trestle apply
+	check "$number: then there is nothing to do" trestle plan
+	state_of here >/run/state
+	use /run/b
+	daemon_stop
+	daemon_start
+	check "$number: a restart in the middle of an edit changes nothing" is_still /run/state here
+	printf '%s\n' DEVICE=x0 MTU=65535 >"$CONFIG/network/ifcfg-x0" # a TAP takes a little less, and it comes last
+	check "$number: an apply that the kernel refuses fails" refused
+	check "$number: and leaves the kernel as it was" is_still /run/state here
+	use /run/b
+	check "$number: apply B" trestle apply
+	check "$number: then there is nothing to do again" trestle plan
+	from_scratch "$number" >/run/state
+	check "$number: B after A is what B alone is" is_still /run/state here
+	check "$number: what is somebody else's is as it was" same "$foreign" "$(foreign_of here)"
+done
+daemon_stop
