@@ -193,9 +193,20 @@ static void put(const struct row *rows, size_t count, struct nlmsghdr *message, 
             put_value(message, &rows[i], (const char *)interface + rows[i].offset);
 }
 
+static bool has_root_port(const struct nlattr *data)
+{
+    const struct nlattr *attribute;
+
+    mnl_attr_for_each_nested(attribute, data)
+        if (mnl_attr_get_type(attribute) == IFLA_BR_ROOT_PORT && mnl_attr_get_payload_len(attribute) >= sizeof(uint16_t))
+            return mnl_attr_get_u16(attribute);
+    return false;
+}
+
 static void parse_link(const struct nlattr *data, struct interface *interface)
 {
     parse(link_rows, ARRAY_SIZE(link_rows), data, interface);
+    interface->follows_root = has_root_port(data);
     /* A kernel that can't filter says that it does not, and nothing else about VLANs. */
     if (!interface_has(interface, FIELD_BRIDGE_VLAN_PROTOCOL))
         interface->set &= ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);

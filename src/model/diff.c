@@ -104,6 +104,16 @@ static bool is_unknown(const struct interface *observed, int field)
     return (field == FIELD_PARENT || field == FIELD_BOND_PRIMARY || field == FIELD_VETH_PEER) && !interface_has(observed, field);
 }
 
+/* What a bridge has of its own shows when it is the root again. */
+static bool is_the_roots(const struct interface *observed, int field)
+{
+    return observed->follows_root
+           && (field == FIELD_BRIDGE_FORWARD_DELAY || field == FIELD_BRIDGE_HELLO_TIME || field == FIELD_BRIDGE_MAX_AGE);
+}
+
+/* Options that a port loses when it changes its bridge, also those that it had as they are wanted. */
+#define BROUGHT_ALONG (FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS))
+
 field_set interface_changed_fields(const struct interface *wanted, const struct interface *observed)
 {
     field_set fields = 0;
@@ -112,13 +122,14 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
         const struct option *option = &option_table[i];
 
         if (is_compared(option) && interface_has(wanted, option->field) && !option_same(option, wanted, observed)
-            && !diff_is_lacking(observed, option->field) && !is_unknown(observed, option->field))
+            && !diff_is_lacking(observed, option->field) && !is_unknown(observed, option->field)
+            && !is_the_roots(observed, option->field))
             fields |= FIELD_BIT(option->field);
     }
     if (interface_has(wanted, FIELD_UP) && wanted->up != observed->up)
         fields |= FIELD_BIT(FIELD_UP);
     if (interface_has(wanted, FIELD_MASTER) && !text_equal(wanted->master, observed->master))
-        fields |= FIELD_BIT(FIELD_MASTER);
+        fields |= FIELD_BIT(FIELD_MASTER) | (observed->master[0] ? wanted->set & BROUGHT_ALONG : 0);
     if (interface_has(wanted, FIELD_PORT_VLANS) && !port_vlans_same(wanted->vlans, observed->vlans))
         fields |= FIELD_BIT(FIELD_PORT_VLANS);
     if (interface_has(wanted, FIELD_INBOUND) && !rate_same(&wanted->inbound, &observed->inbound))
@@ -138,7 +149,7 @@ void diff_describe(struct text *line, const struct interface *from, const struct
         if (!is_compared(option) || !(fields & ~told & FIELD_BIT(option->field)))
             continue;
         told |= FIELD_BIT(option->field);
-        char *before = from ? option_format(option, from) : NULL;
+        char *before = from && !option_same(option, from, to) ? option_format(option, from) : NULL;
         char *after = option_format(option, to);
 
         text_format(line, "%s%s %s%s%s", line->length ? ", " : "", option->name ? option->name : option->key, before ? before : "",

@@ -318,6 +318,7 @@ struct interface {
     enum owner owner;
     uint32_t group;       /* IFLA_GROUP */
     bool has_alias;
+    bool follows_root;    /* a bridge that is not the root of its spanning tree: its three times are the root's */
     bool half_made;       /* ours by its group, but without the alias, or moved to be deleted: a daemon was killed */
 };
 

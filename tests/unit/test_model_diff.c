@@ -209,6 +209,37 @@ static void what_is_named_no_more_goes_and_foreign_things_stay(void **state)
            "link-delete: delete bridge br0\n");
 }
 
+/* The kernel shows the root's times then, whatever it is told. */
+static void times_of_a_spanning_tree_are_its_roots(void **state)
+{
+    (void)state;
+    for (int follows = 0; follows <= 1; follows++) {
+        struct fixture host = {0};
+
+        want_bridge(&host.wanted, "br0")->bridge.forward_delay = 1200;
+        see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE)->follows_root = follows;
+        expect(&host, false, follows ? "" : "link-set: set br0 forward_delay 15 → 12\n");
+    }
+}
+
+static void a_port_takes_its_options_to_another_bridge(void **state)
+{
+    struct fixture host = {0};
+    struct interface *port = put(&host.wanted, "eth0", INTERFACE_ETHERNET), *seen;
+
+    (void)state;
+    want_bridge(&host.wanted, "br1")->bridge.forward_delay = 1500;
+    see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_FOREIGN);
+    see(&host.observed, "br1", INTERFACE_BRIDGE, OWNER_TRESTLE);
+    text_copy(port->master, sizeof(port->master), "br1");
+    port->set |= FIELD_BIT(FIELD_MASTER);
+    seen = see(&host.observed, "eth0", INTERFACE_ETHERNET, OWNER_FOREIGN);
+    text_copy(seen->master, sizeof(seen->master), "br0");
+    port->set |= FIELD_BIT(FIELD_PORT_HAIRPIN);
+    port->port.hairpin = seen->port.hairpin = true;
+    expect(&host, false, "link-set: add eth0 to br1, out of br0, set its hairpin yes\n");
+}
+
 static void half_made_links_are_finished_or_removed(void **state)
 {
     struct fixture host = {0};
@@ -495,6 +526,8 @@ int main(void)
         cmocka_unit_test(what_is_as_wanted_gives_no_step),
         cmocka_unit_test(only_stated_fields_are_compared),
         cmocka_unit_test(what_is_named_no_more_goes_and_foreign_things_stay),
+        cmocka_unit_test(times_of_a_spanning_tree_are_its_roots),
+        cmocka_unit_test(a_port_takes_its_options_to_another_bridge),
         cmocka_unit_test(half_made_links_are_finished_or_removed),
         cmocka_unit_test(a_foreign_bridge_is_adopted_only_when_asked),
         cmocka_unit_test(what_cannot_be_is_told_and_the_rest_is_planned),
