@@ -19,15 +19,18 @@
 #include "config/config.h"
 #include "daemon/files.h"
 #include "daemon/notify.h"
+#include "dhcp/dhcp.h"
 #include "filter/filter.h"
 #include "manager/manager.h"
 #include "netdev/kind.h"
 #include "netdev/netdev.h"
+#include "probe/probe.h"
 #include "reconcile/reconcile.h"
 #include "tap/tap.h"
 #include "vmm/vmm.h"
 
 #define LOG_TRIM_INTERVAL 1. /* seconds */
+#define ANNOUNCE_AGAIN 2.    /* seconds */
 #define WARNING_KEPT 2.      /* seconds: who has mended it looks again soon */
 #define MANAGERS_KEPT 2.     /* seconds */
 
@@ -43,6 +46,8 @@ struct daemon {
     struct netdev *netdev;
     struct tap_table *taps;
     struct vmm *vmm;
+    struct dhcp *dhcp;
+    struct probe *probe;
     struct files *files;
     struct reconciler *reconciler;
     struct api *api;
@@ -102,6 +107,57 @@ static size_t provide_vm_list(void *vmm, const struct vm ***ret_vms)
 static void provide_vm_apply(void *vmm, const struct step *step, step_done done, void *context)
 {
     vmm_apply(vmm, step, done, context);
+}
+
+static void provide_dhcp_follow(void *dhcp, const struct network *wanted, const struct network *observed)
+{
+    dhcp_follow(dhcp, wanted, observed);
+}
+
+static const struct lease *provide_dhcp_lease(void *dhcp, const char *interface)
+{
+    return dhcp_lease(dhcp, interface);
+}
+
+static int provide_dhcp_move(void *dhcp, const char *from, const char *to, struct error *err)
+{
+    return dhcp_move(dhcp, from, to, err);
+}
+
+static void on_probed(void *check, const struct probe_result *result, const struct error *err)
+{
+    reconcile_address_checked(check, result->answered, result->mac, err);
+}
+
+static int provide_probe_duplicate(void *probe, const struct interface *interface, const struct address *address, double seconds,
+                                   void *check, struct error *err)
+{
+    struct probe_question question = {.interface = interface, .address = *address, .limit = seconds, .owner = check, .done = on_probed,
+                                      .context = check};
+
+    return probe_duplicate(probe, &question, err);
+}
+
+static void provide_probe_cancel(void *probe, const void *check)
+{
+    probe_cancel(probe, check);
+}
+
+/* Now and once more, as the classic scripts do. That it could not be said now is no failure: there may be no carrier yet. */
+static void provide_probe_announce(void *probe, const struct interface *interface, const struct address *address)
+{
+    struct error err = {0};
+
+    if (probe_announce(probe, interface, address, ANNOUNCE_AGAIN, NULL, &err) < 0)
+        log_debug("%s", err.text);
+}
+
+static void on_lease(void *context, const char *interface)
+{
+    const struct daemon *daemon = context;
+
+    if (daemon->reconciler)
+        reconcile_lease_changed(daemon->reconciler, interface);
 }
 
 static void on_network(void *context, enum netdev_event event, const char *name)
@@ -194,13 +250,15 @@ static const char *host_warning(void *context)
 /* Kept for the length of a command: it asks about every interface, and to look at all processes takes some milliseconds. */
 static bool manager_of(void *context, const struct interface *observed, struct manager_claim *ret_claim)
 {
+    CLEANUP(freep) pid_t *own = NULL;
     struct daemon *daemon = context;
     double now = ev_now(daemon->loop);
 
     if (now >= daemon->managers_until) {
         daemon->managers_until = now + MANAGERS_KEPT;
         manager_clear(&daemon->managers);
-        manager_read("", getpid(), &daemon->managers);
+        own = dhcp_processes(daemon->dhcp, getpid());
+        manager_read("", own, &daemon->managers);
     }
     return manager_find(&daemon->managers, observed->name, observed->index, ret_claim);
 }
@@ -290,6 +348,21 @@ static int make_vmm(struct daemon *daemon, struct error *err)
     return 0;
 }
 
+/* The DHCP client runs this program to report. Resolved now: an upgrade may put another file in its place. */
+static int make_dhcp(struct daemon *daemon, struct error *err)
+{
+    CLEANUP(freep) char *program = realpath("/proc/self/exe", NULL);
+    struct dhcp_settings settings = {
+        .run_directory = daemon->options.run_directory,
+        .state_directory = daemon->options.state_directory,
+        .reporter = program,
+    };
+
+    if (!program)
+        return error_errno(err, errno, "/proc/self/exe: find the daemon's own program");
+    return dhcp_new(daemon->loop, &settings, on_lease, daemon, &daemon->dhcp, err);
+}
+
 static void make_reconciler(struct daemon *daemon)
 {
     struct reconcile_providers providers = {
@@ -305,6 +378,14 @@ static void make_reconciler(struct daemon *daemon)
         .vm_observed = provide_vm,
         .vm_list = provide_vm_list,
         .vm_apply = provide_vm_apply,
+        .dhcp = daemon->dhcp,
+        .dhcp_follow = provide_dhcp_follow,
+        .dhcp_lease = provide_dhcp_lease,
+        .dhcp_move = provide_dhcp_move,
+        .probe = daemon->probe,
+        .probe_duplicate = provide_probe_duplicate,
+        .probe_cancel = provide_probe_cancel,
+        .probe_announce = provide_probe_announce,
         .filter = daemon,
         .host_warning = host_warning,
         .managers = daemon,
@@ -385,6 +466,10 @@ static int make_parts(struct daemon *daemon, struct error *err)
     netdev_make_taps(daemon->netdev, (struct netdev_taps){tap_persist_lacking, tap_persist_open, tap_persist_keep});
     daemon->taps = tap_table_new(daemon->worker, daemon->closer);
     result = make_vmm(daemon, err);
+    if (result == 0)
+        result = make_dhcp(daemon, err);
+    if (result == 0)
+        result = probe_new(daemon->loop, &daemon->probe, err);
     if (result < 0)
         return result;
     make_reconciler(daemon);
@@ -430,6 +515,8 @@ void daemon_free(struct daemon *daemon)
     ev_timer_stop(daemon->loop, &daemon->trim_timer);
     reconcile_free(daemon->reconciler);
     vmm_free(daemon->vmm);
+    dhcp_free(daemon->dhcp);
+    probe_free(daemon->probe);
     tap_table_free(daemon->taps);
     netdev_free(daemon->netdev);
     files_free(daemon->files);

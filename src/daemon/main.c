@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/notify.h"
+#include "dhcp/dhcp.h"
 
 #define EXIT_USAGE 64
 
@@ -81,13 +82,16 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 int main(int argument_count, char **arguments)
 {
     struct daemon_options options = {"/etc/trestle", "/var/lib/trestle", "/run/trestle"};
-    /* Not the default loop: that one reaps every child by SIGCHLD, and QEMU's exits would be lost. */
-    struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+    struct ev_loop *loop;
     struct daemon *daemon = NULL;
     struct error err = {0};
     ev_signal terminate, interrupt;
     int status;
 
+    if (dhcp_report(&status))
+        return status;
+    /* Not the default loop: that one reaps every child by SIGCHLD, and QEMU's exits would be lost. */
+    loop = ev_loop_new(EVFLAG_AUTO);
     log_set_level("notice");
     parse_options(argument_count, arguments, &options);
     signal(SIGPIPE, SIG_IGN);

@@ -60,13 +60,14 @@ static char *pinned_path(const struct dhcp *dhcp, const char *name)
     return memory_format("%s/%s.client-id", dhcp->state, name);
 }
 
-/* The client id that a move brought along; NULL. */
-static char *read_pinned(const struct dhcp *dhcp, const char *name)
+static struct dhcp_client *add_client(struct dhcp *dhcp, const char *name)
 {
     CLEANUP(freep) char *path = pinned_path(dhcp, name);
-    char *text = NULL;
+    struct dhcp_client *client = dhcp_client_new(dhcp, name);
 
-    return file_read(AT_FDCWD, path, 1024, &text, NULL, NULL) == 0 ? text : NULL;
+    if (file_read(AT_FDCWD, path, 1024, &client->pinned, NULL, NULL) < 0)
+        client->pinned = NULL;
+    return client;
 }
 
 /* The index too: a link that was made again under the same name is another one for the client. */
@@ -85,15 +86,13 @@ static uint64_t settings_of(char **arguments, int index)
 
 static void want(struct dhcp *dhcp, struct dhcp_client *client, const struct interface *wanted, const struct interface *observed)
 {
-    CLEANUP(freep) char *pinned = read_pinned(dhcp, wanted->name);
-
     client->wanted = true;
     client->release = wanted->dhcp.release;
     client->may_run = observed && observed->up;
     if (!observed)
         return;
     dhcp_arguments_free(client->arguments);
-    client->arguments = dhcp_arguments(dhcp, wanted, observed, pinned);
+    client->arguments = dhcp_arguments(dhcp, wanted, observed, client->pinned);
     client->settings = settings_of(client->arguments, observed->index);
     /* A client that runs is not ended for a link that is down: without a carrier it waits, too. */
     if (client->pidfd >= 0 && client->running == client->settings)
@@ -111,7 +110,7 @@ void dhcp_follow(struct dhcp *dhcp, const struct network *wanted, const struct n
         if (!interface->dhcp.client || !interface->onboot)
             continue;
         client = find(dhcp, interface->name);
-        want(dhcp, client ? client : dhcp_client_new(dhcp, interface->name), interface, network_find(observed, interface->name));
+        want(dhcp, client ? client : add_client(dhcp, interface->name), interface, network_find(observed, interface->name));
     }
     for (struct dhcp_client *client = dhcp->clients, *next; client; client = next) {
         next = client->next;
@@ -123,7 +122,20 @@ const struct lease *dhcp_lease(const struct dhcp *dhcp, const char *interface)
 {
     const struct dhcp_client *client = find(dhcp, interface);
 
-    return client && (client->wanted || client->known) ? &client->lease : NULL;
+    return client && (client->wanted || client->known || client->lease.ending) ? &client->lease : NULL;
+}
+
+pid_t *dhcp_processes(const struct dhcp *dhcp, pid_t own)
+{
+    pid_t *processes = NULL;
+    size_t count = 0;
+
+    *APPEND(processes, count) = own;
+    for (const struct dhcp_client *client = dhcp->clients; client; client = client->next)
+        if (client->pidfd >= 0)
+            *APPEND(processes, count) = client->pid;
+    *APPEND(processes, count) = 0;
+    return processes;
 }
 
 /* -- moving ----------------------------------------------------------------------------------------------------------------------- */
@@ -131,8 +143,8 @@ const struct lease *dhcp_lease(const struct dhcp *dhcp, const char *interface)
 static const char *id_of(char **arguments)
 {
     for (size_t i = 0; arguments && arguments[i]; i++)
-        if (text_equal(arguments[i], "--clientid"))
-            return arguments[i + 1];
+        if (text_starts(arguments[i], DHCP_CLIENT_ID))
+            return arguments[i] + strlen(DHCP_CLIENT_ID);
     return "";
 }
 
@@ -178,7 +190,9 @@ int dhcp_move(struct dhcp *dhcp, const char *from, const char *to, struct error 
     if (result < 0)
         return error_prefix(err, "%s: move the DHCP lease to %s", from, to);
     if (!new)
-        new = dhcp_client_new(dhcp, to);
+        new = add_client(dhcp, to);
+    free(new->pinned);
+    new->pinned = memory_string(id_of(old->arguments));
     dhcp_lease_clear(&new->lease);
     new->lease.held = old->lease.held;
     new->lease.address = old->lease.address;
@@ -254,6 +268,18 @@ static char *find_program(const char *stated)
     return memory_string("/usr/sbin/dhcpcd");
 }
 
+/* Absolute, because the client works elsewhere. */
+static int make_directory(const char *parent, char **ret_path, struct error *err)
+{
+    CLEANUP(freep) char *path = memory_format("%s/dhcp", parent);
+    int result = file_make_directory(path, 0755, err);
+
+    if (result < 0)
+        return result;
+    *ret_path = realpath(path, NULL);
+    return *ret_path ? 0 : error_errno(err, errno, "%s: find its absolute path", path);
+}
+
 static int adopt_all(struct dhcp *dhcp, struct error *err)
 {
     CLEANUP(freep) char *directory = memory_format("%s/clients", dhcp->run);
@@ -268,7 +294,7 @@ static int adopt_all(struct dhcp *dhcp, struct error *err)
 
         if (text_interface_name_fault(names[i]))
             continue;
-        client = dhcp_client_new(dhcp, names[i]);
+        client = add_client(dhcp, names[i]);
         client->known = true;
         dhcp_client_adopt(client);
     }
@@ -283,14 +309,14 @@ int dhcp_new(struct ev_loop *loop, const struct dhcp_settings *settings, dhcp_li
     int result;
 
     dhcp->loop = loop;
-    dhcp->run = memory_format("%s/dhcp", settings->run_directory);
-    dhcp->state = memory_format("%s/dhcp", settings->state_directory);
     dhcp->reporter = memory_string(settings->reporter);
     dhcp->client = find_program(settings->client);
     dhcp->listener = listener;
     dhcp->context = context;
     dhcp->inotify = -1;
-    result = file_make_directory(dhcp->state, 0755, err);
+    result = make_directory(settings->run_directory, &dhcp->run, err);
+    if (result == 0)
+        result = make_directory(settings->state_directory, &dhcp->state, err);
     if (result == 0)
         result = watch_reports(dhcp, err); /* before they are read, so that none is missed */
     if (result == 0)

@@ -6,6 +6,8 @@
  * a reboot it asks for the address that it had. Where dhcpcd has its directories compiled in, it sees those in their place. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "model/lease.h"
 
 struct dhcp;
@@ -36,6 +38,9 @@ void dhcp_follow(struct dhcp *dhcp, const struct network *wanted, const struct n
 /* What the client of an interface has; borrowed until the loop turns; NULL when none has been asked for. Also of an interface that
  * dhcp_follow has not come to yet, when there is a report of it from before. */
 const struct lease *dhcp_lease(const struct dhcp *dhcp, const char *interface);
+
+/* `own` and all clients, those too that a daemon before this one began: 0 at the end. The caller frees it. */
+pid_t *dhcp_processes(const struct dhcp *dhcp, pid_t own);
 
 /* `to` takes over the lease of `from`, which need not ask any more: for a NIC that has become a bridge's port. The client of `to` says
  * the client id of `from` from now on (also after a reboot), so that the server gives it the same address. To be called when the plan

@@ -1,4 +1,4 @@
-/* How dhcpcd is called. */
+/* How dhcpcd is called. With "=", because some of its options may also stand without a value. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,20 +66,18 @@ static void add_name(struct list *list, const struct dhcp_options *options)
 
     if (!name || !options->send_hostname)
         return;
-    add(list, "--hostname");
-    add(list, name);
-    if (!options->fqdn)
-        return;
-    add(list, "--fqdn"); /* the server is asked to put it into the DNS, both ways */
-    add(list, "both");
+    add_owned(list, memory_format("--hostname=%s", name));
+    if (options->fqdn)
+        add(list, "--fqdn=both"); /* the server is asked to put it into the DNS, both ways */
 }
 
 char **dhcp_arguments(const struct dhcp *dhcp, const struct interface *wanted, const struct interface *observed, const char *pinned)
 {
     static const char *const fixed[] = {
-        "--nobackground", "--quiet", "--ipv4only", "--noconfigure", "--noipv4ll", "--nodev", "--nodelay", "--config", "/dev/null",
-        "--timeout", "0", "--option", "classless_static_routes,static_routes,routers",
+        "--nobackground", "--quiet", "--ipv4only", "--noconfigure", "--noipv4ll", "--nodev", "--nodelay", "--config=/dev/null",
+        "--timeout=0", "--option=classless_static_routes,static_routes,routers",
     };
+    CLEANUP(freep) char *id = dhcp_arguments_client_id(wanted, observed, pinned);
     struct list list = {0};
 
     add(&list, dhcp->client);
@@ -87,12 +85,9 @@ char **dhcp_arguments(const struct dhcp *dhcp, const struct interface *wanted, c
         add(&list, fixed[i]);
     if (wanted->dhcp.unchecked)
         add(&list, "--noarp");
-    add(&list, "--script");
-    add(&list, dhcp->reporter);
-    add(&list, "--env");
-    add_owned(&list, memory_format(DHCP_REPORT_VARIABLE "=%s/leases/%s", dhcp->run, wanted->name));
-    add(&list, "--clientid");
-    add_owned(&list, dhcp_arguments_client_id(wanted, observed, pinned));
+    add_owned(&list, memory_format("--script=%s", dhcp->reporter));
+    add_owned(&list, memory_format("--env=" DHCP_REPORT_VARIABLE "=%s/leases/%s", dhcp->run, wanted->name));
+    add_owned(&list, memory_format(DHCP_CLIENT_ID "%s", id));
     add_name(&list, &wanted->dhcp);
     add(&list, "--");
     add(&list, wanted->name);

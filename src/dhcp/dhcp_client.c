@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/child.h"
@@ -17,6 +16,7 @@
 
 #define RETRY_FIRST 1. /* seconds; doubled while clients end by themselves */
 #define RETRY_LONGEST 60.
+#define RELEASE_WAIT 3. /* seconds in which a lease is given back */
 
 /* Compiled into every distribution's dhcpcd. */
 #define CLIENT_RUN "/run/dhcpcd"
@@ -89,8 +89,9 @@ void dhcp_client_hear(struct dhcp_client *client, bool say)
 
 /* -- the process ------------------------------------------------------------------------------------------------------------------ */
 
-static void watch(struct dhcp_client *client, int pidfd)
+static void watch(struct dhcp_client *client, pid_t pid, int pidfd)
 {
+    client->pid = pid;
     client->pidfd = pidfd;
     client->ending = false;
     ev_io_set(&client->end_watcher, pidfd, EV_READ);
@@ -150,7 +151,7 @@ static int start(struct dhcp_client *client, struct error *err)
         close(child.pidfd);
         return result;
     }
-    watch(client, child.pidfd);
+    watch(client, child.pid, child.pidfd);
     client->running = client->settings;
     client->heard = false;
     return 0;
@@ -199,16 +200,28 @@ static void on_retry(struct ev_loop *loop, ev_timer *timer, int events)
     dhcp_client_settle(client);
 }
 
+/* All of its processes: without the first, the others would stay for ever. */
+static void kill_all(const struct dhcp_client *client)
+{
+    kill(-client->pid, SIGKILL);
+}
+
 static void on_end(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct dhcp_client *client = watcher->data;
-    CLEANUP(freep) char *result = child_result(client->pidfd);
-    bool asked_for = client->ending;
+    bool asked_for = client->ending, given_back = client->lease.ending;
 
     (void)events;
+    kill_all(client); /* before it is reaped: until then nobody else has its number */
+    CLEANUP(freep) char *result = child_result(client->pidfd);
     ev_io_stop(loop, watcher);
+    ev_timer_stop(loop, &client->patience);
     close(TAKE_FD(client->pidfd));
-    client->ending = false;
+    client->ending = client->lease.ending = false;
+    if (given_back) {
+        client->lease.held = false;
+        tell(client);
+    }
     if (!asked_for) {
         if (!client->heard)
             set_fault(client, memory_format("the DHCP client %s ended (%s): the system's log may tell why; it is begun again",
@@ -218,13 +231,27 @@ static void on_end(struct ev_loop *loop, ev_io *watcher, int events)
     dhcp_client_settle(client);
 }
 
-/* SIGALRM lets it give the lease back before it ends. */
+static void on_impatience(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)loop, (void)events;
+    kill_all(timer->data);
+}
+
+/* There is nothing that it would have to clear away: what it knows is in its files. Told to end by SIGTERM, dhcpcd 9.4 hangs when its
+ * address has gone; so it is told (SIGALRM) only to give a lease back. */
 static void end(struct dhcp_client *client)
 {
     if (client->ending)
         return;
     client->ending = true;
-    syscall(SYS_pidfd_send_signal, client->pidfd, client->release && !client->wanted ? SIGALRM : SIGTERM, NULL, 0);
+    client->lease.ending = client->release && !client->wanted && client->lease.held;
+    if (!client->lease.ending) {
+        kill_all(client);
+        return;
+    }
+    kill(client->pid, SIGALRM);
+    ev_timer_set(&client->patience, RELEASE_WAIT, 0.);
+    ev_timer_start(client->dhcp->loop, &client->patience);
 }
 
 void dhcp_client_settle(struct dhcp_client *client)
@@ -255,7 +282,7 @@ void dhcp_client_adopt(struct dhcp_client *client)
         return;
     client->running = settings;
     client->heard = true;
-    watch(client, pidfd);
+    watch(client, pid, pidfd);
 }
 
 /* --------------------------------------------------------------------------------------------------------------------------------- */
@@ -272,7 +299,8 @@ struct dhcp_client *dhcp_client_new(struct dhcp *dhcp, const char *name)
     ev_init(&client->end_watcher, on_end);
     ev_init(&client->retry, on_retry);
     ev_init(&client->expiry, on_expiry);
-    client->end_watcher.data = client->retry.data = client->expiry.data = client;
+    ev_init(&client->patience, on_impatience);
+    client->end_watcher.data = client->retry.data = client->expiry.data = client->patience.data = client;
     client->next = dhcp->clients;
     dhcp->clients = client;
     return client;
@@ -283,9 +311,11 @@ void dhcp_client_free(struct dhcp_client *client)
     ev_io_stop(client->dhcp->loop, &client->end_watcher);
     ev_timer_stop(client->dhcp->loop, &client->retry);
     ev_timer_stop(client->dhcp->loop, &client->expiry);
+    ev_timer_stop(client->dhcp->loop, &client->patience);
     close_fdp(&client->pidfd);
     dhcp_lease_clear(&client->lease);
     free(client->lease.fault);
+    free(client->pinned);
     dhcp_arguments_free(client->arguments);
     free(client);
 }

@@ -35,13 +35,15 @@ struct dhcp_client {
     bool wanted, release;
     bool may_run;           /* its interface is there, and up */
     bool heard;             /* since it was begun */
+    char *pinned;           /* client id that a move brought along; NULL */
     char **arguments;       /* as it should be called; NULL at the end */
     uint64_t settings;      /* hash of them and the interface's index */
     uint64_t running;       /* the same of the process that runs */
+    pid_t pid;              /* its helper processes are in its process group */
     int pidfd;              /* -1: none runs */
     bool ending;            /* it was told to end */
     ev_io end_watcher;
-    ev_timer retry, expiry;
+    ev_timer retry, expiry, patience;
     struct backoff backoff;
 };
 
@@ -66,6 +68,8 @@ void dhcp_client_hear(struct dhcp_client *client, bool tell);
 void dhcp_client_set_lease(struct dhcp_client *client); /* the lease was put into it: its end is watched */
 
 /* -- dhcp_arguments.c ------------------------------------------------------------------------------------------------------------- */
+
+#define DHCP_CLIENT_ID "--clientid=" /* the argument that the id stands in */
 
 /* How dhcpcd is called for this interface; freed with dhcp_arguments_free. pinned: client id that a move brought along; NULL. */
 char **dhcp_arguments(const struct dhcp *dhcp, const struct interface *wanted, const struct interface *observed, const char *pinned);

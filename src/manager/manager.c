@@ -15,13 +15,13 @@ struct manager_holding *manager_add(struct manager_list *list, enum manager_kind
     return holding;
 }
 
-void manager_read(const char *root, pid_t self, struct manager_list *ret_list)
+void manager_read(const char *root, const pid_t *own, struct manager_list *ret_list)
 {
     struct manager_processes processes = {0};
     struct manager_list clients = {0};
 
     *ret_list = (struct manager_list){0};
-    manager_process_read(root, self, &processes, &clients);
+    manager_process_read(root, own, &processes, &clients);
     if (processes.networkmanager)
         manager_state_networkmanager(root, ret_list);
     if (processes.networkd)

@@ -15,9 +15,9 @@ struct manager_list {
     size_t count;
 };
 
-/* Reads below `root` ("" on a host; a directory of a test's own). Processes that descend from `self` are trestle's, and no strangers.
+/* Reads below `root` ("" on a host; a directory of a test's own). `own`, 0 at the end: they and what descends from them are trestle's, and no strangers.
  * Blocks for as long as it takes to look at the name of every process: keep the answer for some seconds. */
-void manager_read(const char *root, pid_t self, struct manager_list *ret_list);
+void manager_read(const char *root, const pid_t *own, struct manager_list *ret_list);
 /* Who holds it? index: the kernel's, 0 = not known. The loopback interface is nobody's. */
 bool manager_find(const struct manager_list *list, const char *interface, int index, struct manager_claim *ret_claim);
 void manager_clear(struct manager_list *list);

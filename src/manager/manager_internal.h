@@ -23,7 +23,7 @@ struct manager_processes {
     bool init; /* process 1 shares our namespace: what the boot's scripts did, they did to our interfaces */
 };
 /* Adds the DHCP clients to the list. */
-void manager_process_read(const char *root, pid_t self, struct manager_processes *ret_processes, struct manager_list *list);
+void manager_process_read(const char *root, const pid_t *own, struct manager_processes *ret_processes, struct manager_list *list);
 
 /* manager_state.c: what the managers say in /run about the interfaces. */
 void manager_state_networkmanager(const char *root, struct manager_list *list);

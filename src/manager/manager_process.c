@@ -46,11 +46,12 @@ static pid_t parent_of(const char *root, pid_t process)
     return line ? (pid_t)strtol(line + strlen("\nPPid:"), NULL, 10) : 0;
 }
 
-static bool descends_from(const char *root, pid_t process, pid_t ancestor)
+static bool is_own(const char *root, pid_t process, const pid_t *own)
 {
     for (int i = 0; i < ANCESTORS && process > 0; i++, process = parent_of(root, process))
-        if (process == ancestor)
-            return true;
+        for (const pid_t *ancestor = own; *ancestor; ancestor++)
+            if (process == *ancestor)
+                return true;
     return false;
 }
 
@@ -84,7 +85,7 @@ static bool is_dhcp_client(const char *name)
 }
 
 /* The kernel cuts the names of processes to 15 characters. */
-static void read_process(const char *root, const char *process, pid_t self, const char *own_namespace,
+static void read_process(const char *root, const char *process, const pid_t *own, const char *own_namespace,
                          struct manager_processes *processes, struct manager_list *list)
 {
     CLEANUP(freep) char *name = read_of(root, process, "comm", NULL);
@@ -104,11 +105,11 @@ static void read_process(const char *root, const char *process, pid_t self, cons
     processes->init |= pid == 1;
     processes->networkmanager |= networkmanager;
     processes->networkd |= networkd;
-    if (is_dhcp_client(name) && !descends_from(root, pid, self))
+    if (is_dhcp_client(name) && !is_own(root, pid, own))
         read_client(root, process, pid, name, list);
 }
 
-void manager_process_read(const char *root, pid_t self, struct manager_processes *ret_processes, struct manager_list *list)
+void manager_process_read(const char *root, const pid_t *own, struct manager_processes *ret_processes, struct manager_list *list)
 {
     CLEANUP(freep) char *path = memory_format("%s/proc", root);
     char own_namespace[NAMESPACE_SIZE];
@@ -121,6 +122,6 @@ void manager_process_read(const char *root, pid_t self, struct manager_processes
         return;
     for (size_t i = 0; i < count; i++)
         if (text_number(names[i], 1, INT32_MAX, &pid) == 0)
-            read_process(root, names[i], self, own_namespace, ret_processes, list);
+            read_process(root, names[i], own, own_namespace, ret_processes, list);
     file_list_free(names, count);
 }

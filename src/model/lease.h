@@ -16,5 +16,6 @@ struct lease {
     char server[16];        /* "192.0.2.1"; "" = not known */
     double until;           /* CLOCK_BOOTTIME, seconds; LEASE_FOREVER */
     double asked;           /* not held: since when a server is being asked (CLOCK_BOOTTIME) */
+    bool ending;            /* nobody wants it any more; it is being given back, for which the address must be there still */
     char *fault;            /* owned; why no client runs, and what to do; NULL = one does */
 };

@@ -304,6 +304,7 @@ struct interface {
     char *file;           /* that states it, for messages; NULL = a command or a VM's NIC */
     uint8_t hwaddr[6];    /* HWADDR=: the NIC must have this MAC; all zero = any */
     struct dhcp_options dhcp;
+    uint32_t link_delay;  /* LINKDELAY: seconds from the carrier on until the link is used */
     uint32_t arping_wait; /* ARPING_WAIT: seconds that an address is looked for before it is taken */
     bool onboot;          /* ONBOOT: brought up by start-up and apply */
     bool adopt;           /* a foreign link of that name may be taken over (apply, iface verbs) */

@@ -115,7 +115,8 @@ static void finish(struct reconciler *reconciler, int result, const struct error
     struct request *request = running(reconciler);
 
     event_emit(reconciler, "plan", request->name, "%s", result ? err->text : "applied");
-    queue_finish(reconciler, &reconciler->queue, result, err, &request->change.told);
+    request->change.told.all_or_nothing = true;
+    duplicate_finish(reconciler, result, err, &request->change.told);
     host_schedule(reconciler, 0.);
 }
 

@@ -51,6 +51,8 @@ void host_wanted(struct reconciler *reconciler, bool repairing, struct network *
         leave_down(ret_wanted, host_observed(reconciler));
     for (size_t i = 0; i < reconciler->machine_count; i++)
         add_taps(reconciler, reconciler->machines[i], ret_wanted);
+    lease_add(reconciler, ret_wanted);
+    duplicate_withhold(reconciler, ret_wanted);
 }
 
 /* A module that somebody loaded meanwhile counts when a person asks (apply, plan): then foreign links may be adopted, too. */
@@ -162,16 +164,18 @@ void host_plan_lost_taps(struct reconciler *reconciler, struct plan *plan)
 
 static void repair_begin(struct reconciler *reconciler, struct request *request)
 {
-    struct network wanted = {0}, previous = {0};
+    struct network wanted, previous;
     struct plan plan = {.name = memory_string("repair")};
     double next;
 
     host_plan_lost_taps(reconciler, &plan);
     host_wanted(reconciler, true, &wanted);
+    lease_previous(reconciler, &previous);
     host_diff(reconciler, &wanted, &previous, false, &plan, &request->problems);
     host_remember_troubles(reconciler, &request->problems);
     next = drop_steps_in_backoff(reconciler, &plan);
     network_clear(&wanted);
+    network_clear(&previous);
     if (next)
         host_schedule(reconciler, next - ev_now(reconciler->loop));
     if (plan.count) {
@@ -188,6 +192,10 @@ void host_pass(struct ev_loop *loop, ev_timer *timer, int events)
     struct request *request;
 
     (void)loop, (void)events;
+    if (reconciler->adopted) {
+        lease_follow(reconciler);
+        duplicate_follow(reconciler);
+    }
     if (!reconciler->adopted || !reconciler->repair || reconciler->queue.first || reconciler->queue.running)
         return; /* what runs schedules another pass at its end */
     request = request_new("repair", NULL, NULL);
@@ -238,6 +246,7 @@ int host_verify(struct reconciler *reconciler, struct problems *known, struct er
 
     network_copy(&reconciler->wanted, &wanted);
     hand_overlay(&reconciler->hands, &wanted);
+    duplicate_withhold(reconciler, &wanted);
     host_diff(reconciler, &wanted, &none, true, &plan, &problems);
     if (plan.count)
         result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s",
@@ -273,7 +282,11 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
         queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
         return;
     }
-    host_diff(reconciler, &request->change.wanted, &reconciler->wanted, true, &plan, &request->problems);
+    if (duplicate_ask(reconciler, request, &request->change.wanted)) {
+        plan_clear(&plan);
+        return;
+    }
+    lease_diff(reconciler, &request->change.wanted, &plan, &request->problems);
     claim_warn(reconciler, &request->change.wanted, &request->problems);
     change_run(reconciler, request, &plan);
 }
@@ -313,7 +326,7 @@ static void start_ended(void *context, int result, const struct error *err, cons
     reconciler->adopted = true;
     if (starts_vms)
         autostart(reconciler);
-    queue_finish(reconciler, &reconciler->queue, result, err, plan);
+    duplicate_finish(reconciler, result, err, plan);
     host_schedule(reconciler, 0.);
 }
 
@@ -321,7 +334,7 @@ static void start_go_on(struct reconciler *reconciler)
 {
     struct request *request = reconciler->queue.running;
     struct plan plan = {.name = memory_string("start")};
-    struct network wanted = {0}, previous = {0};
+    struct network wanted, previous;
 
     hand_load(reconciler);
     if (!reconciler->journal.pending) {
@@ -333,10 +346,13 @@ static void start_go_on(struct reconciler *reconciler)
     replace_definitions(reconciler, &request->problems);
     machine_adopt_all(reconciler);
     host_plan_lost_taps(reconciler, &plan);
+    duplicate_expect(reconciler, &reconciler->wanted);
     host_wanted(reconciler, false, &wanted);
+    lease_previous(reconciler, &previous);
     host_diff(reconciler, &wanted, &previous, false, &plan, &request->problems);
     host_remember_troubles(reconciler, &request->problems);
     network_clear(&wanted);
+    network_clear(&previous);
     run_plan(reconciler, &plan, start_ended, reconciler);
 }
 

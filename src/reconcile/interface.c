@@ -99,12 +99,14 @@ static void remember_up(const struct hand_list *acts, const struct network *want
     }
 }
 
+/* 1: the request begins once more when its addresses have been looked for on the wire. */
 static int plan_up(struct reconciler *reconciler, struct request *request, struct plan *plan, struct error *err)
 {
     CLEANUP(freep) char *file = read_files(reconciler, request, &request->change.wanted);
     const struct interface *meant;
     struct network wanted = {0};
     struct hand_list acts = {0};
+    bool postponed;
 
     reason_remember_files(reconciler, &request->problems);
     if (request->problems.errors)
@@ -117,13 +119,16 @@ static int plan_up(struct reconciler *reconciler, struct request *request, struc
     add_up(&wanted, meant->name, &acts);
     remember_up(&acts, &request->change.wanted, &request->hands);
     keep_only(&acts, &wanted);
-    host_diff(reconciler, &wanted, &reconciler->wanted, true, plan, &request->problems);
-    claim_warn(reconciler, &wanted, &request->problems);
+    postponed = duplicate_ask(reconciler, request, &wanted);
+    if (!postponed) {
+        lease_diff(reconciler, &wanted, plan, &request->problems);
+        claim_warn(reconciler, &wanted, &request->problems);
+    }
     hand_clear(&acts);
     network_clear(&wanted);
-    if (request->problems.errors)
+    if (!postponed && request->problems.errors)
         return error_set(err, EINVAL, "%s: can't be brought up as %s states it: nothing was changed", request->word, file ? file : "its file");
-    return 0;
+    return postponed;
 }
 
 /* -- down ------------------------------------------------------------------------------------------------------------------------- */
@@ -246,14 +251,16 @@ static void interface_begin(struct reconciler *reconciler, struct request *reque
     struct error err = {0};
     int result = change_may_begin(reconciler, request, &err);
 
+    hand_clear(&request->hands);
     hand_copy(&reconciler->hands, &request->hands);
     if (result == 0)
         result = (request->up ? plan_up : plan_down)(reconciler, request, &plan, &err);
-    if (result < 0) {
+    if (result != 0)
         plan_clear(&plan);
+    if (result < 0)
         queue_finish(reconciler, &reconciler->queue, result, &err, NULL);
+    if (result != 0)
         return;
-    }
     request->sets_hands = true;
     change_run(reconciler, request, &plan);
 }

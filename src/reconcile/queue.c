@@ -48,7 +48,7 @@ void queue_init(struct queue *queue, struct reconciler *reconciler)
     queue->kick.data = reconciler;
 }
 
-static void request_cancel(struct request *request)
+void queue_cancel(struct request *request)
 {
     struct error err = {0};
 
@@ -62,11 +62,11 @@ void queue_clear(struct queue *queue, struct reconciler *reconciler)
 {
     ev_timer_stop(reconciler->loop, &queue->kick);
     if (queue->running)
-        request_cancel(queue->running);
+        queue_cancel(queue->running);
     while (queue->first) {
         struct request *next = queue->first->next;
 
-        request_cancel(queue->first);
+        queue_cancel(queue->first);
         queue->first = next;
     }
     queue->running = NULL;
@@ -89,14 +89,25 @@ void queue_add(struct reconciler *reconciler, struct queue *queue, struct reques
     queue_kick(reconciler, queue);
 }
 
+void queue_postpone(struct reconciler *reconciler, struct queue *queue)
+{
+    queue->running = NULL;
+    queue_kick(reconciler, queue);
+}
+
+void queue_answer(struct request *request, int result, const struct error *err, const struct plan *plan)
+{
+    if (request->done)
+        request->done(request->context, result, err, plan, &request->problems);
+    request_free(request);
+}
+
 void queue_finish(struct reconciler *reconciler, struct queue *queue, int result, const struct error *err, const struct plan *plan)
 {
     struct request *request = queue->running;
 
     queue->running = NULL;
-    if (request->done)
-        request->done(request->context, result, err, plan, &request->problems);
-    request_free(request);
+    queue_answer(request, result, err, plan);
     if (queue->first)
         queue_kick(reconciler, queue);
 }

@@ -168,6 +168,8 @@ static void add_wanted(const struct reconciler *reconciler, const struct interfa
         text_format(line, "set down by somebody (ip link set %s down): 'trestle apply' brings it up", wanted->name);
     else
         add_link_state(host_observed(reconciler), observed, line);
+    lease_reason(reconciler, wanted, observed, line);
+    duplicate_reason(reconciler, wanted->name, line);
 }
 
 static void add_holder(const struct reconciler *reconciler, const struct interface *observed, struct text *line)

@@ -36,6 +36,8 @@ void reconcile_free(struct reconciler *reconciler)
     queue_clear(&reconciler->queue, reconciler);
     change_stop(reconciler);
     network_clear(&reconciler->wanted);
+    network_clear(&reconciler->leased);
+    duplicate_clear(reconciler);
     text_clear(&reconciler->troubles);
     problems_clear(&reconciler->file_errors);
     hand_clear(&reconciler->hands);
@@ -97,7 +99,8 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     for (size_t i = 0; i < with_taps.count; i++)
         if (!with_taps.items[i]->file && !network_find(&files, with_taps.items[i]->name))
             network_insert(&files, interface_copy(with_taps.items[i]));
-    host_diff(reconciler, &files, &reconciler->wanted, true, ret_plan, problems);
+    duplicate_problems(reconciler, &files, problems);
+    lease_diff(reconciler, &files, ret_plan, problems);
     hand_warn(reconciler, &files, problems);
     claim_warn(reconciler, &files, problems);
     plan_machines(reconciler, ret_plan);

@@ -9,6 +9,7 @@
 
 struct ev_loop;
 struct error;
+struct lease;
 struct reconciler;
 
 /* What the daemon wires up. Each apply() calls done later, from the loop. */
@@ -28,6 +29,16 @@ struct reconcile_providers {
     const struct vm *(*vm_observed)(void *vmm, const char *name);
     size_t (*vm_list)(void *vmm, const struct vm ***ret_vms);
     void (*vm_apply)(void *vmm, const struct step *step, step_done done, void *context);
+    void *dhcp;
+    void (*dhcp_follow)(void *dhcp, const struct network *wanted, const struct network *observed); /* may be NULL, as those below */
+    const struct lease *(*dhcp_lease)(void *dhcp, const char *interface);
+    int (*dhcp_move)(void *dhcp, const char *from, const char *to, struct error *err);
+    void *probe;
+    /* Asks for `seconds` whether another host has the address; the answer comes from the loop, by reconcile_address_checked. */
+    int (*probe_duplicate)(void *probe, const struct interface *interface, const struct address *address, double seconds, void *check,
+                           struct error *err);
+    void (*probe_cancel)(void *probe, const void *check);
+    void (*probe_announce)(void *probe, const struct interface *interface, const struct address *address);
     void *filter;
     const char *(*host_warning)(void *filter); /* asked when it is to be shown; NULL, and gives NULL when there is none */
     void *managers;
@@ -115,6 +126,8 @@ void reconcile_start(struct reconciler *reconciler, bool autostart, reconcile_do
 /* Providers' events come in here. */
 /* tell: it is worth an event of its own. */
 void reconcile_network_changed(struct reconciler *reconciler, const char *name, bool tell);
+void reconcile_address_checked(void *check, bool taken, const uint8_t mac[6], const struct error *err); /* err: it can't be known */
+void reconcile_lease_changed(struct reconciler *reconciler, const char *interface);
 void reconcile_vm_changed(struct reconciler *reconciler, const char *vm, const char *text);
 void reconcile_nic_changed(struct reconciler *reconciler, const char *vm, const char *nic);
 

@@ -134,6 +134,7 @@ struct request {
     bool commits;             /* confirm, rollback: of a transaction */
     struct error failure;     /* while what was done is taken back */
     bool autostart; /* start */
+    bool asked;     /* its new addresses have been looked for on the wire */
     struct change change;
     struct problems problems;
     char *word; /* ifup, ifdown: which interface */
@@ -152,6 +153,11 @@ void queue_init(struct queue *queue, struct reconciler *reconciler);
 void queue_clear(struct queue *queue, struct reconciler *reconciler);
 struct request *request_new(const char *name, reconcile_done done, void *context);
 void queue_add(struct reconciler *reconciler, struct queue *queue, struct request *request);
+/* Of one that is in no queue: tells the requester, and frees the request. */
+void queue_answer(struct request *request, int result, const struct error *err, const struct plan *plan);
+void queue_cancel(struct request *request); /* of one that is in no queue: ends it with -ECANCELED */
+/* The running request is the caller's again; the next of the queue begins. */
+void queue_postpone(struct reconciler *reconciler, struct queue *queue);
 /* Of the running request: tells the requester, frees the request, and begins the next of the queue. */
 void queue_finish(struct reconciler *reconciler, struct queue *queue, int result, const struct error *err, const struct plan *plan);
 
@@ -190,6 +196,10 @@ struct reconciler {
 
     struct network wanted; /* the host's network, by files */
     struct hand_list hands; /* and what people did to it */
+    struct check *checks;            /* addresses that are looked for on the wire (duplicate.c) */
+    struct check_waiter *check_waiters;
+    struct request *waits_for_checks; /* in the order in which they came */
+    struct network leased; /* what DHCP leases gave, as long as the kernel may have it: addresses and routes by interface */
     bool repair;
     bool adopted;          /* start-up is through: repair may act */
     struct queue queue;
@@ -238,6 +248,46 @@ void host_wanted(struct reconciler *reconciler, bool repairing, struct network *
 void host_plan_lost_taps(struct reconciler *reconciler, struct plan *plan);
 void host_schedule(struct reconciler *reconciler, double after);
 void host_pass(struct ev_loop *loop, ev_timer *timer, int events);
+
+/* lease.c */
+/* Adds what leases give to the interfaces that ask for one. */
+void lease_add(struct reconciler *reconciler, struct network *wanted);
+/* What leases gave and is to go unless WANTED says otherwise; the caller clears it. */
+void lease_previous(const struct reconciler *reconciler, struct network *ret_previous);
+/* From what is wanted now, with its leases, to `wanted` with them: what apply would do. */
+void lease_diff(struct reconciler *reconciler, const struct network *wanted, struct plan *plan, struct problems *problems);
+/* Lets the clients run that WANTED and OBSERVED call for. */
+void lease_follow(struct reconciler *reconciler);
+/* See dhcp_move: when the plan that moved a NIC's address to its bridge has succeeded, before WANTED says so. */
+int lease_move(struct reconciler *reconciler, const char *from, const char *to, struct error *err);
+/* "; waits for a DHCP lease (asked for 12 s)" */
+void lease_reason(const struct reconciler *reconciler, const struct interface *wanted, const struct interface *observed, struct text *line);
+
+/* Queues a plan that adds what leases and ended checks gave, and takes away what leases gave before. */
+void host_add_addresses(struct reconciler *reconciler);
+
+/* duplicate.c */
+/* Addresses of WANTED that are new to the host are withheld from now on, until it is known that no other host has them. */
+void duplicate_expect(struct reconciler *reconciler, const struct network *wanted);
+/* The same for a request that is about to plan. True: those that can be asked for now are, and the request begins once more when that
+ * is over; what it read is cleared. */
+bool duplicate_ask(struct reconciler *reconciler, struct request *request, const struct network *wanted);
+void duplicate_follow(struct reconciler *reconciler); /* begins checks whose interfaces have become ready */
+/* Takes out of it the addresses that are withheld, and the routes that need them. */
+void duplicate_withhold(const struct reconciler *reconciler, struct network *wanted);
+bool duplicate_adds(const struct reconciler *reconciler, const char *interface); /* Has it an address that came to be free? */
+/* queue_finish for a request that brought new addresses: the requester is told when it is known of each whether it may come, and those
+ * that may have come. A plan that is all or nothing and failed has brought none. */
+void duplicate_finish(struct reconciler *reconciler, int result, const struct error *err, const struct plan *plan);
+void duplicate_forget_free(struct reconciler *reconciler); /* what came to be free has been added */
+/* Tells those who waited, when there is nothing left to wait for. */
+void duplicate_added(struct reconciler *reconciler);
+/* Those that are taken, as errors. */
+void duplicate_problems(const struct reconciler *reconciler, const struct network *wanted, struct problems *problems);
+void duplicate_reason(const struct reconciler *reconciler, const char *interface, struct text *line);
+/* Tells the neighbours of an address that a step has added. */
+void duplicate_announce(const struct reconciler *reconciler, const struct step *step);
+void duplicate_clear(struct reconciler *reconciler);
 
 /* machine.c */
 struct machine *machine_find(const struct reconciler *reconciler, const char *name);

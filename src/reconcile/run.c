@@ -121,6 +121,8 @@ static void step_ended(void *context, int result, const struct error *err)
     struct run *run = taken->run;
 
     taken->done = result == 0;
+    if (result == 0)
+        duplicate_announce(run->reconciler, &run->plan.steps[taken->index]);
     if (result < 0 && result != -ECANCELED) /* that one was behind a failed one in the chain */
         note_failure(run, &run->plan.steps[taken->index], err);
     run->in_flight--;

@@ -73,7 +73,7 @@ static bool held(const char *interface, int index)
     struct manager_list list;
     bool is_held;
 
-    manager_read(root, SELF, &list);
+    manager_read(root, (const pid_t[]){SELF, 0}, &list);
     is_held = manager_find(&list, interface, index, &claim);
     manager_clear(&list);
     return is_held;
