@@ -198,6 +198,8 @@ static void check_parents(const struct check *check)
             fault = "an interface can't lie on itself";
         else if (strcmp(parent, "lo") == 0)
             fault = "the loopback interface carries no other";
+        else if (!check_find(check, parent) && strcmp(parent, file->interface->master) == 0)
+            fault = "it would lie on itself: a bridge can't be its own port by way of a VLAN";
         if (fault) {
             tell_parent(check, false, file, "%s", fault);
             check_drop(file);

@@ -5,26 +5,7 @@
 #include "base/quote.h"
 #include "base/text.h"
 #include "config/config_internal.h"
-
-enum mode { ROUND_ROBIN, ACTIVE_BACKUP, XOR, BROADCAST, LACP, TLB, ALB };
-#define MODE(mode) (1u << (mode))
-#define ALL_BUT(modes) (0x7fu & ~(modes))
-
-/* Options that the kernel refuses in the other modes (bond_options.c). */
-static const struct {
-    enum interface_field field;
-    unsigned modes;
-} limited[] = {
-    {FIELD_BOND_ARP_INTERVAL, ALL_BUT(MODE(LACP) | MODE(TLB) | MODE(ALB))},
-    {FIELD_BOND_ARP_VALIDATE, ALL_BUT(MODE(LACP) | MODE(TLB) | MODE(ALB))},
-    {FIELD_BOND_PRIMARY, MODE(ACTIVE_BACKUP) | MODE(TLB) | MODE(ALB)},
-    {FIELD_BOND_PACKETS_PER_SLAVE, MODE(ROUND_ROBIN)},
-    {FIELD_BOND_LACP_RATE, MODE(LACP)},
-    {FIELD_BOND_AD_ACTOR_SYS_PRIO, MODE(LACP)},
-    {FIELD_BOND_AD_ACTOR_SYSTEM, MODE(LACP)},
-    {FIELD_BOND_AD_USER_PORT_KEY, MODE(LACP)},
-    {FIELD_BOND_TLB_DYNAMIC_LB, MODE(TLB) | MODE(ALB)},
-};
+#include "model/kind.h"
 
 struct reader {
     struct interface *bond;
@@ -43,15 +24,16 @@ static void ignore(struct reader *reader, enum interface_field field, const char
     reader->bond->set &= ~FIELD_BIT(field);
 }
 
-static void check_modes(struct reader *reader)
+static void check_mode(struct reader *reader)
 {
     struct interface *bond = reader->bond;
-    for (size_t i = 0; i < ARRAY_SIZE(limited); i++) {
-        if (!interface_has(bond, limited[i].field) || limited[i].modes & MODE(bond->bond.mode))
+    field_set useless = bond->set & FIELD_BOND_ALL & ~kind_bond_fields(bond->bond.mode);
+    for (int field = FIELD_BOND_MODE; field <= FIELD_BOND_LAST; field++) {
+        if (!(useless & FIELD_BIT(field)))
             continue;
         const struct option *mode = option_find(OPTION_INTERFACE, "bond", "mode", NULL);
         CLEANUP(freep) char *name = option_format(mode, bond), *why = memory_format("in mode %s", name);
-        ignore(reader, limited[i].field, why);
+        ignore(reader, (enum interface_field)field, why);
     }
 }
 
@@ -86,7 +68,7 @@ static void check_monitors(struct reader *reader)
 void ifcfg_bond_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)
 {
     struct reader reader = {ifcfg->interface, lexer_find(section, "BONDING_OPTS"), complaints};
-    check_modes(&reader);
+    check_mode(&reader);
     check_monitors(&reader);
 }
 

@@ -80,7 +80,6 @@ static bool is_compared(const struct option *option)
 
 /* -- attributes ----------------------------------------------------------------------------------------------------------------- */
 
-#define BOND_LACP 4 /* BOND_MODE_8023AD */
 #define LACP_FIELDS                                                                                                                \
     (FIELD_BIT(FIELD_BOND_AD_ACTOR_SYS_PRIO) | FIELD_BIT(FIELD_BOND_AD_ACTOR_SYSTEM) | FIELD_BIT(FIELD_BOND_AD_USER_PORT_KEY))
 

@@ -136,7 +136,7 @@ static void check_vlan(struct diff *diff, size_t index)
         const struct interface *other = diff->observed->items[i];
 
         if (interface_has(other, FIELD_VLAN_ID) && other->vlan.id == wanted->vlan.id && text_equal(other->parent, wanted->parent)
-            && !diff_is_ours(other) && !network_find(diff->wanted, other->name)) {
+            && !diff_is_ours(other) && !network_find(diff->wanted, other->name) && !network_find(diff->previous, other->name)) {
             diff_skip(diff, index, false, "%s: VLAN %u of %s is %s already, which no file names: remove that one (ip link delete %s)",
                       wanted->name, wanted->vlan.id, wanted->parent, other->name, other->name);
             return;
@@ -188,7 +188,8 @@ void diff_check(struct diff *diff)
         else if (diff_pair_is_taken(diff, wanted))
             diff_skip(diff, i, false, PEER_IS_TAKEN, wanted->name, wanted->peer);
         else if (!diff_is_made(wanted) && !diff_pair_maker(diff, wanted))
-            diff_skip(diff, i, false, "%s: no such interface: is its driver loaded, is it called otherwise (ip link)?", wanted->name);
+            diff_skip(diff, i, false, "%s: no such interface: is its driver loaded, is it called otherwise (ip link)?%s", wanted->name,
+                      strchr(wanted->name, '.') ? " For a VLAN its file must say VLAN=yes" : "");
         else if (kernel_lacks(diff, wanted->kind))
             diff_skip(diff, i, false, "%s: this kernel can't make links of kind %s: it lacks %s", wanted->name,
                       interface_kind_names[wanted->kind], kind_find(wanted->kind)->needs);

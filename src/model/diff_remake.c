@@ -1,7 +1,6 @@
 /* A VLAN's id, the link that it lies on, a bond's mode with slaves in it: the kernel can't change these, so the link goes and comes
- * again. What is on it goes with it: the kernel deletes the VLANs of a link that it deletes, and sets its slaves free and down. All of
- * that is said in steps of its own before, so that it can be taken back. */
-#include <linux/rtnetlink.h>
+ * again. What is on it goes with it: the kernel deletes the VLANs of a link that it deletes, and sets its slaves free and down. That is
+ * said in steps of its own before, so that it can be taken back. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,12 +165,6 @@ static void delete_link(struct remake *remake, const struct interface *observed)
     struct step *step;
     CLEANUP(freep) char *line = NULL;
 
-    for (size_t i = 0; i < observed->route_count; i++)
-        if (observed->routes[i].protocol != RTPROT_KERNEL) /* comes and goes with its address */
-            diff_set_route(remake->diff, STEP_ROUTE_DELETE, observed->name, &observed->routes[i]);
-    for (size_t i = 0; i < observed->address_count; i++)
-        if (address_is_static(&observed->addresses[i]))
-            diff_set_address(remake->diff, STEP_ADDRESS_DELETE, observed->name, &observed->addresses[i]);
     if (changed)
         diff_describe(&why, observed, wanted, changed);
     else

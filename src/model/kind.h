@@ -15,3 +15,7 @@ struct kind {
 const struct kind *kind_find(enum interface_kind kind); /* never NULL */
 /* What a file would have to say so that the field has a meaning for it; NULL: it has one for a link of this kind. */
 const char *kind_missing_for(enum interface_kind kind, int field);
+/* The options of a bond that the kernel does not refuse in the mode (bond_options.c). */
+field_set kind_bond_fields(unsigned mode);
+/* Of what is observed of a link, that with which one just like it can be made. */
+field_set kind_fields_to_make(const struct interface *observed);

@@ -212,6 +212,8 @@ struct vlan_options {
     uint32_t egress[PACKET_PRIORITIES]; /* by the packet's priority: the frame's */
 };
 
+enum bond_mode { BOND_ROUND_ROBIN, BOND_ACTIVE_BACKUP, BOND_XOR, BOND_BROADCAST, BOND_LACP, BOND_TLB, BOND_ALB };
+
 /* Modes and the like as the kernel numbers them; the words are those of the option table. Times in milliseconds. */
 struct bond_options {
     unsigned mode, arp_validate, arp_all_targets, primary_reselect, fail_over_mac, xmit_hash_policy, lacp_rate, ad_select;

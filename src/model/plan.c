@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/kind.h"
 
 #define TAKE_BACK "take back: "
 
@@ -137,7 +138,7 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->from = step->to ? interface_copy(step->to) : NULL;
     ret_inverse->to = step->from ? interface_copy(step->from) : NULL;
     if (step->op == STEP_LINK_DELETE && step->from)
-        ret_inverse->fields = step->from->set;
+        ret_inverse->fields = kind_fields_to_make(step->from);
     route_copy(&step->route, &ret_inverse->route);
     ret_inverse->vm = step->vm ? vm_copy(step->vm) : NULL;
     ret_inverse->nic = nic_new_copy(step->before ? step->before : step->nic);

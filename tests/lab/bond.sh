@@ -95,6 +95,26 @@ check "back by the mode's number" trestle apply
 check "it is" bond '.mode == "active-backup" and .primary == "eth0"'
 eventually "the other end is reached again" reached
 
+# --- a step that fails takes all of it back ---
+echo 1 >/proc/sys/net/ipv6/conf/eth2/disable_ipv6
+file eth2 DEVICE=eth2 IPV6ADDR=2001:db8::1/64
+options 'mode=balance-rr miimon=100'
+repairs=$(grep -c 'repair bond0' "$DAEMON_LOG") || true
+status=0
+output=$(trestle apply 2>&1 >/dev/null) || status=$?
+check "an address that the kernel refuses: status 1" test "$status" -eq 1
+check "what was done was taken back: $output" grep -q 'taken back' <<<"$output"
+check "all of it" not grep -q 'could not' <<<"$output"
+check "the bond has its mode" bond '.mode == "active-backup" and .miimon == 100'
+check "both slaves" same '["eth0","eth1"]' "$(slaves)"
+check "its address" sh -c 'ip -j -4 address show dev bond0 | jq -e ".[0].addr_info | map(.local) == [\"198.51.100.1\"]"'
+check "its VLAN, in the bridge" link bond0.10 '.link == "bond0" and .linkinfo.info_data.id == 10 and .master == "br10" and .ifalias == "made by trestle"'
+check "nothing of it by repair" same "$repairs" "$(grep -c 'repair bond0' "$DAEMON_LOG")"
+rm "$CONFIG/network/ifcfg-eth2"
+options 'mode=1 miimon=100 primary=eth0'
+check "with the old file there is nothing more to do than was" trestle apply
+eventually "the other end is reached as before" reached
+
 # --- somebody else ---
 ip link set eth1 nomaster
 eventually "a slave that was taken out is put back" bash -c '[[ $(ip -j link show dev eth1 | jq -r ".[0].master") == bond0 ]]'

@@ -93,6 +93,8 @@ static void test_vlans_together(void **state)
          "ifcfg-b:4:9: x: VLAN 10 of eth0 is that of eth0.10 (ifcfg-a) already\n"},
         {{{"ifcfg-x", "DEVICE=x\nVLAN=yes\nVID=1\nPHYSDEV=x"}}, "ifcfg-x:4:9: x: an interface can't lie on itself\n"},
         {{{"ifcfg-lo.1", "DEVICE=lo.1\nVLAN=yes"}}, "ifcfg-lo.1:1:8: lo.1: the loopback interface carries no other\n"},
+        {{{"ifcfg-br7.1", "DEVICE=br7.1\nVLAN=yes\nBRIDGE=br7"}},
+         "ifcfg-br7.1:1:8: br7.1: it would lie on itself: a bridge can't be its own port by way of a VLAN\n"},
         /* a VLAN of a VLAN of what is not there yet */
         {{{"ifcfg-t", "DEVICE=team0\nTYPE=Team"}, {"ifcfg-u", "DEVICE=team0.1\nVLAN=yes"}, {"ifcfg-v", "DEVICE=team0.1.2\nVLAN=yes"}},
          "ifcfg-t:2:1: warning: TYPE=Team is not supported yet: the file is skipped\n"
