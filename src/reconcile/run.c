@@ -175,13 +175,29 @@ static bool was_taken(const void *context, size_t index)
     return ((const struct run *)context)->taken[index].done;
 }
 
+/* Does a later step speak of the same? What it says of a link that comes back as a whole, or of its fields, counts. */
+static bool is_overtaken(const struct plan *back, size_t index)
+{
+    const struct step *step = &back->steps[index];
+
+    for (size_t i = index + 1; i < back->count; i++) {
+        const struct step *later = &back->steps[i];
+
+        if (text_equal(later->interface, step->interface)
+            && (later->op == STEP_LINK_CREATE || later->op == STEP_LINK_DELETE || later->op == STEP_REPLAY
+                || (later->op == STEP_LINK_SET && step->op == STEP_LINK_SET && later->fields & step->fields)))
+            return true;
+    }
+    return false;
+}
+
 /* Says of each step that was taken back whether it really was: by what is observed, not by what was asked. */
 static void note_remains(struct run *run, const struct plan *back)
 {
     const struct network *observed = host_observed(run->reconciler);
 
     for (size_t i = 0; i < back->count; i++)
-        if (!step_shows(&back->steps[i], observed)) {
+        if (!step_shows(&back->steps[i], observed) && !is_overtaken(back, i)) {
             error_set(&run->first, run->first.code, "%s; and could not %s", run->first.text, back->steps[i].text);
             return;
         }
