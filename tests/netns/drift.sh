@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# What somebody else changes of what the files state is put back and told; a fight is fought ever more slowly, and shown; a link that
+# a person sets down stays down; without repair everything stays as others leave it.
+. "$(dirname "$0")/lib.sh"
+
+ip link add eth0 type veth peer name peer0
+ip link set peer0 up
+printf '%s\n' DEVICE=br0 TYPE=Bridge IPADDR=192.0.2.1 PREFIX=24 DELAY=0 NOZEROCONF=yes >"$CONFIG/network/ifcfg-br0"
+printf '%s\n' DEVICE=eth0 BRIDGE=br0 MTU=1400 >"$CONFIG/network/ifcfg-eth0"
+daemon_start
+
+has_mtu() { ip -j link show dev "$1" | jq -e --argjson mtu "$2" '.[0].mtu == $mtu'; } # INTERFACE MTU
+has_address() { ip -j -4 address show dev br0 | jq -e '.[0].addr_info | map(.local) == ["192.0.2.1"]'; }
+is_port() { ip -j link show dev eth0 | jq -e '.[0].master == "br0"'; }
+is_up() { ip -j link show dev "$1" | jq -e '.[0].flags | index("UP") != null'; }
+told() { grep -qF "$1" "$DAEMON_LOG"; }
+
+ip address delete 192.0.2.1/24 dev br0
+eventually "an address that was removed is put back" has_address
+eventually "and told" told 'repair br0: add address 192.0.2.1/24 to br0'
+ip link set eth0 mtu 1300
+eventually "an MTU that was changed is put back" has_mtu eth0 1400
+eventually "and told, with what it was" told 'repair eth0: set eth0 mtu 1300 → 1400'
+ip link set eth0 nomaster
+eventually "a port that was taken out is put back" is_port
+
+fights() {
+	ip link set eth0 mtu 1300
+	trestle status eth0 | grep -E 'put back [0-9]+ times, somebody else changes it; next try in [0-9]+ s'
+}
+eventually "a fight is shown in status" fights
+eventually "and goes on, more slowly" has_mtu eth0 1400
+
+ip link set br0 down
+ip link set eth0 nomaster # something to be repaired behind it
+eventually "the next repair comes" is_port
+check "a link that a person set down stays down" not is_up br0
+check "apply brings it up" trestle apply
+check "and it is up" is_up br0
+
+check "apply --no-repair" trestle apply --no-repair
+ip link set eth0 mtu 1300
+settled() { { trestle plan || true; } | grep -q 'mtu 1300 → 1400'; } # plan ends with 2
+eventually "plan shows what somebody changed" settled
+daemon_stop
+check "without repair it stays" has_mtu eth0 1300
+printf '%s\n' '[network]' Repair=no >"$CONFIG/trestle.conf"
+daemon_start
+check "start-up puts it back" has_mtu eth0 1400
+ip link set eth0 mtu 1300
+eventually "plan shows it again" settled
+daemon_stop
+check "Repair=no leaves it" has_mtu eth0 1300
