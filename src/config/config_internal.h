@@ -32,7 +32,7 @@ struct lexer_entry {
     char *key, *value;
     unsigned line, column;             /* of the key */
     unsigned value_line, value_column; /* of the value */
-    size_t start, value_start, value_end, end; /* INI: where in the text key, value and last line lie */
+    size_t start, value_start, value_end, end; /* where in the text key, value and (INI) last line lie */
 };
 struct lexer_section {
     char *name; /* "nic net0"; NULL in a shell-style file */
@@ -211,6 +211,21 @@ char *edit_section(const char *text, const struct lexer_section *section, const 
                    size_t count);
 /* next: the start of the section behind it, or the text's end. */
 char *edit_remove_section(const char *text, const struct lexer_section *section, size_t next);
+
+/* ifcfg_edit.c: a shell-style text with some keys changed: comments, order, unknown keys and line ends stay as they are. `raw` is put
+ * in as it stands, quotes and all. Keys that are not there are put at the end. Same: NULL takes the key away. The caller frees it. */
+struct ifcfg_key {
+    char key[64];
+    char *raw; /* owned */
+};
+struct ifcfg_keys {
+    struct ifcfg_key *items;
+    size_t count;
+};
+void ifcfg_keys_set(struct ifcfg_keys *keys, const char *key, const char *value); /* quoted where that is needed; NULL: goes */
+void ifcfg_keys_set_raw(struct ifcfg_keys *keys, const char *key, const char *raw, size_t size);
+void ifcfg_keys_clear(struct ifcfg_keys *keys);
+char *ifcfg_edit(const char *text, const struct ifcfg_keys *keys);
 
 /* vmfile.c */
 /* The NIC's name of a section [nic NAME], or NULL when it is of another kind. */

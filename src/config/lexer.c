@@ -318,10 +318,13 @@ static void read_assignment(struct lexer *lexer)
     struct lexer_entry places = {.line = start.line,
                                  .column = start.column,
                                  .value_line = lexer->line,
-                                 .value_column = lexer->column};
+                                 .value_column = lexer->column,
+                                 .start = (size_t)(start.at - lexer->text),
+                                 .value_start = (size_t)(lexer->at - lexer->text)};
     struct text value = {0};
     size_t errors = lexer->complaints->errors;
     read_shell_value(lexer, key, &value);
+    places.value_end = places.end = (size_t)(lexer->at - lexer->text);
     if (errors == lexer->complaints->errors) {
         add_entry(lexer, key, text_take(&value), &places);
         return;
