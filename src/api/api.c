@@ -132,7 +132,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     *place = NULL;
 }
 
-static const struct api_peer *connection_peer(struct MHD_Connection *connection)
+const struct api_peer *api_connection_peer(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
@@ -183,7 +183,7 @@ static bool has_plain_arguments(const struct api_request *request)
 /* What can be refused before the body is read, is. */
 static void admit(struct api_request *request, const char *method, const char *path)
 {
-    const struct api_peer *peer = connection_peer(request->connection);
+    const struct api_peer *peer = api_connection_peer(request->connection);
     char *allowed = NULL;
 
     switch (api_route_match(method, path, &request->route, request->arguments, &allowed)) {

@@ -18,6 +18,8 @@ enum {
     API_IDLE_TIMEOUT = 30,         /* seconds without a byte; not while a request runs */
     API_HEARTBEAT = 15,            /* seconds between signs of life on an event stream */
     API_EVENTS_KEPT = 1000,
+    API_LONGEST_DELAY = 65535, /* of a bridge's STP, seconds; the kernel takes less */
+    API_LONGEST_CONFIRM = 86400,
     API_ARGUMENTS = 2, /* {…} parts in a path */
 };
 
@@ -117,6 +119,7 @@ int api_socket_listen(const char *path, int *ret_fd, struct api_socket_file *ret
 void api_socket_remove(const char *path, const struct api_socket_file *file);
 
 /* api.c: the way to libmicrohttpd. */
+const struct api_peer *api_connection_peer(struct MHD_Connection *connection);
 void api_wake(struct api *api); /* lets libmicrohttpd see what was resumed, as soon as the loop is back */
 
 /* api_auth.c */
@@ -170,6 +173,9 @@ bool api_scope_of_query(struct api_request *request, struct reconcile_scope *ret
 enum api_pending_action { API_CONFIRM, API_ROLLBACK, API_BEGIN, API_COMMIT, API_UNDO_TRANSACTION };
 json_t *api_pending_view(const struct api *api); /* null when nothing waits */
 
+/* api_client.c: the address that the SSH session came from in which the process runs; false = in none that is known. */
+bool api_client_ssh(pid_t pid, struct address *ret_address);
+
 /* The handlers. */
 void api_pending_change(struct api_request *request);
 void api_network_status(struct api_request *request);
@@ -179,6 +185,7 @@ void api_network_change(struct api_request *request);
 void api_network_plan(struct api_request *request);
 void api_network_apply(struct api_request *request);
 void api_network_topology(struct api_request *request);
+void api_bridging_change(struct api_request *request);
 void api_vms_list(struct api_request *request);
 void api_vms_define(struct api_request *request);
 void api_vms_get(struct api_request *request);

@@ -277,6 +277,26 @@ static bool is_on_link(const struct netdev_hanging_item *item)
     return item->thing == NETDEV_ROUTE && !has_gateway(item);
 }
 
+static uint32_t number(const struct netdev_hanging_item *item, uint16_t type)
+{
+    const struct nlattr *attribute = find(item->message, sizeof(struct rtmsg), type);
+
+    return attribute ? mnl_attr_get_u32(attribute) : 0;
+}
+
+/* It goes, and whoever wants one of the other link makes it: its metric is the link's index. */
+static bool is_zeroconf(const struct netdev_hanging_item *item)
+{
+    const struct rtmsg *fixed = mnl_nlmsg_get_payload(item->message);
+    const struct nlattr *destination = find(item->message, sizeof(*fixed), RTA_DST);
+    struct route route = {.family = fixed->rtm_family, .prefix = fixed->rtm_dst_len, .metric = number(item, RTA_PRIORITY)};
+
+    if (fixed->rtm_family != AF_INET || !destination || !is_on_link(item))
+        return false;
+    memcpy(route.destination, mnl_attr_get_payload(destination), mnl_attr_get_payload_len(destination));
+    return move_is_zeroconf(&route, (int)number(item, RTA_OIF));
+}
+
 static uint16_t append(const struct netdev_hanging_item *item)
 {
     return family_of(item) == AF_INET ? NLM_F_CREATE | NLM_F_APPEND : NLM_F_CREATE; /* IPv6 would make it one of several hops */
@@ -317,12 +337,12 @@ static void replace_route(struct moving *moving, const struct netdev_hanging_ite
 static void move_routes(struct moving *moving)
 {
     for (size_t i = 0; i < moving->hanging.count; i++)
-        if (is_on_link(&moving->hanging.items[i]))
+        if (is_on_link(&moving->hanging.items[i]) && !is_zeroconf(&moving->hanging.items[i]))
             add_route(moving, &moving->hanging.items[i]);
     for (size_t i = 0; i < moving->hanging.count; i++) {
         const struct netdev_hanging_item *item = &moving->hanging.items[i];
 
-        moving->moved->routes += item->thing == NETDEV_ROUTE || item->thing == NETDEV_NEXTHOP;
+        moving->moved->routes += item->thing == NETDEV_NEXTHOP || (item->thing == NETDEV_ROUTE && !is_zeroconf(item));
         if (item->thing == NETDEV_NEXTHOP || (item->thing == NETDEV_ROUTE && !is_on_link(item)))
             replace_route(moving, item);
     }

@@ -118,13 +118,19 @@ void arguments_settings(const struct command *command, struct nic *nic)
     }
 }
 
+static void add_repeated(struct command *command, const char *value)
+{
+    command->repeated = memory_resize(command->repeated, command->repeated_count + 1, sizeof(*command->repeated));
+    command->repeated[command->repeated_count++] = value;
+}
+
 static int set_option(struct command *command, int index, const char *value)
 {
     const struct verb_option *option = &command->verb->options[index];
     char shown[QUOTE_SIZE];
     int64_t number;
 
-    if (command->options[index])
+    if (command->options[index] && !option->repeated)
         return arguments_usage_error(command, "--%s is given twice", option->name);
     if (option->kind == VALUE_NUMBER && text_number(value, option->minimum, option->maximum, &number) < 0) {
         if (option->maximum == INT64_MAX)
@@ -135,6 +141,8 @@ static int set_option(struct command *command, int index, const char *value)
     if (option->kind == VALUE_CHOICE && !is_choice(option->choices, value))
         return arguments_usage_error(command, "--%s wants %s, not %s", option->name, option->choices, quote_text(value, shown));
     command->options[index] = value;
+    if (option->repeated)
+        add_repeated(command, value);
     return option->kind == VALUE_SETTING ? check_setting(command, option, value) : EXIT_DONE;
 }
 
@@ -148,8 +156,7 @@ static int set_argument(struct command *command, int index, const char *value)
     if (argument->kind == VALUE_CHOICE && !is_choice(argument->choices, value))
         return arguments_usage_error(command, "%s wants %s, not %s", argument->name, argument->choices, quote_text(value, shown));
     if (argument->repeated) {
-        command->repeated = memory_resize(command->repeated, command->repeated_count + 1, sizeof(*command->repeated));
-        command->repeated[command->repeated_count++] = value;
+        add_repeated(command, value);
     } else if (command->arguments[index]) {
         return arguments_usage_error(command, "%s is given twice", argument->name);
     }

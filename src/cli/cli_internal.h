@@ -43,6 +43,7 @@ struct verb_option {
     int64_t minimum, maximum;
     const char *choices; /* VALUE_SETTING: its words, or one that stands beside other values ("none" clears) */
     const char *key;
+    bool repeated; /* values go to command->repeated */
     bool later; /* virsh or the manual has it, this version does not: said in one line, exit status 1 */
     const char *help;
 };
@@ -75,7 +76,7 @@ struct command {
     bool json;
     const char *arguments[VERB_ARGUMENTS]; /* of a repeated one: the first */
     const char *options[VERB_OPTIONS];     /* "" for a flag that is given */
-    const char **repeated;                 /* all values of the repeated argument */
+    const char **repeated;                 /* all values of the repeated argument or option */
     size_t repeated_count;
     struct http http;        /* fd -1 until something is asked */
     const char *waiting_for; /* shown on a terminal while an answer is awaited; NULL = nothing */
@@ -146,6 +147,7 @@ int host_status(struct command *command);
 int host_list(struct command *command);
 void host_print_steps(const json_t *document); /* a line for each of its "steps" */
 int iface_change(struct command *command);
+int bridging_run(struct command *command);
 int iface_dump(struct command *command);
 int iface_name(struct command *command);
 int iface_mac(struct command *command);

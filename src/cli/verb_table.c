@@ -30,6 +30,16 @@
     "Takes its addresses and routes off, takes it out of its bridge, sets it down; a virtual interface that trestle made is "         \
     "deleted, but a bridge that has ports stays, down. That holds until the next ifup, apply or boot."
 
+#define BRIDGE_DETAILS                                                                                                           \
+    "Addresses, routes, rules, neighbours and sysctls move to the bridge without losing a packet, and the network files follow. The "  \
+    "default gateways, the far end of the SSH session and each --check are asked before and after: one that answered before and not "  \
+    "after, and all is taken back. On a terminal it is taken back after 30 seconds, too, unless you say that it works. STP is off "    \
+    "unless asked for."
+#define BRIDGING_OPTIONS                                                                                                         \
+    NUMBER("confirm", 1, 86400, "take it back after so many seconds, unless it is confirmed"),                                   \
+        TEXT("check", "address that must answer afterwards if it does before; may be given several times", .repeated = true),    \
+        FLAG("force", "also when another program holds the interface")
+
 static const char completions[] = "bash|zsh|fish|verbs|vms|bridges|interfaces|objects";
 
 const struct verb verb_table[] = {
@@ -85,6 +95,19 @@ const struct verb verb_table[] = {
     {.name = "iface-mac", .group = HOST, .run = iface_mac,
      .help = "print an interface's MAC address",
      .arguments = {WORD("interface", "its name", .kind = VALUE_INTERFACE)}},
+    {.name = "iface-bridge", .group = HOST, .run = bridging_run,
+     .help = "put an interface into a bridge, with all that hangs on it",
+     .details = BRIDGE_DETAILS,
+     .arguments = {WORD("interface", "the NIC, a bond or a VLAN", .kind = VALUE_INTERFACE),
+                   WORD("bridge", "the bridge; made if there is none of that name", .kind = VALUE_TEXT)},
+     .options = {FLAG("stp", "spanning tree protocol: nothing passes for twice the delay"), FLAG("no-stp", "none, as without either"),
+                 NUMBER("delay", 0, 65535, "forward delay with STP, in seconds: 2 to 30 for the kernel"),
+                 FLAG("no-start", "change the files only"), BRIDGING_OPTIONS}},
+    {.name = "iface-unbridge", .group = HOST, .run = bridging_run,
+     .help = "take the only port out of a bridge, and the bridge away",
+     .details = "The exact inverse of iface-bridge: what hangs on the bridge moves back to its port.",
+     .arguments = {WORD("bridge", "the bridge", .kind = VALUE_BRIDGE)},
+     .options = {FLAG("no-start", "change the files only"), BRIDGING_OPTIONS}},
     {.name = "iface-begin", .group = HOST, .run = pending_run,
      .help = "open a transaction of changes to interfaces",
      .details = "The iface verbs and network files changed from now on are kept by iface-commit, or taken back by iface-rollback; or by a "

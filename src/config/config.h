@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/problem.h"
+#include "model/move.h"
 #include "model/network.h"
 #include "model/settings.h"
 #include "model/vm.h"
@@ -42,19 +43,9 @@ void config_network(const struct config_files *files, bool lone, struct network 
  * (also "Auto WORD", "System WORD"); HWADDR= that is `mac`, the one of the interface WORD (NULL = there is none); DEVICE=WORD. NULL: none. */
 const struct config_file *config_find(const struct config_files *files, const char *word, const uint8_t mac[6]);
 
-/* A NIC goes into a bridge, or out of it: what that makes of the network files. */
-struct config_move {
-    const char *nic, *bridge;
-    const char *directory; /* where a file goes that has none yet */
-    bool out;              /* of the bridge, whose file goes; else into it */
-    const char *mac;       /* into a bridge that is made now: its MAC; NULL = the bridge is there */
-    bool stp;              /* of that bridge; with the forward delay in seconds */
-    unsigned delay;
-    const struct interface *shown; /* the link that gives its settings away, as the kernel has it: written where no file states it */
-};
 /* The files that change, with their new texts (text NULL: the file goes). Settings move to the other file as they are written; all
  * else stays: comments, order, unknown keys, line ends. Routes, rules and aliases of the link get the other link's name. */
-void config_move_files(const struct config_files *files, const struct config_move *move, struct config_files *ret_changed);
+void config_move_files(const struct config_files *files, const struct move_files *move, struct config_files *ret_changed);
 
 /* One VM file; NULL on errors. The VM's name is the file's name without ".vm". */
 struct vm *config_vm(const char *path, const char *text, struct problems *problems);

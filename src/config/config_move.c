@@ -43,7 +43,7 @@ static bool moves(const char *key)
 
 struct moving {
     const struct config_files *files;
-    const struct config_move *move;
+    const struct move_files *move;
     const char *from, *to; /* links */
     struct config_files *changed;
 };
@@ -56,8 +56,8 @@ static const struct config_file *find_device(const struct config_files *files, c
         struct ifcfg ifcfg;
         if (!text_starts(files->items[i].name, "ifcfg-") || !files->items[i].text)
             continue;
-        ifcfg_read(&files->items[i], &ifcfg, &ignored);
-        if (text_equal(ifcfg.device, device))
+        ifcfg_read(&files->items[i], NULL, &ifcfg, &ignored);
+        if (!ifcfg.alias && text_equal(ifcfg.device, device))
             found = &files->items[i];
         ifcfg_clear(&ifcfg);
         problems_clear(&ignored);
@@ -233,12 +233,22 @@ static void show_gateway(const struct interface *shown, int family, const char *
     }
 }
 
+static bool has_zeroconf(const struct interface *shown)
+{
+    for (size_t i = 0; i < shown->route_count; i++)
+        if (move_is_zeroconf(&shown->routes[i], shown->index))
+            return true;
+    return false;
+}
+
 static void show_settings(const struct interface *shown, struct ifcfg_keys *keys)
 {
     struct text ipv6 = {0};
     unsigned count = 0;
     char *space;
     ifcfg_keys_set(keys, "BOOTPROTO", "none");
+    if (!has_zeroconf(shown))
+        ifcfg_keys_set(keys, "NOZEROCONF", "yes");
     for (size_t i = 0; i < shown->address_count; i++)
         if (address_is_static(&shown->addresses[i]))
             show_address(&shown->addresses[i], &count, &ipv6, keys);
@@ -313,7 +323,7 @@ static void rename_files(struct moving *moving)
 
 /* -- the two files ---------------------------------------------------------------------------------------------------------------- */
 
-static void begin_bridge(const struct config_move *move, const struct config_file *nic, struct ifcfg_keys *keys)
+static void begin_bridge(const struct move_files *move, const struct config_file *nic, struct ifcfg_keys *keys)
 {
     static const char *const both[] = {"ONBOOT", "MTU", "NM_CONTROLLED"};
     struct lexer_file lexed;
@@ -338,7 +348,7 @@ static void begin_bridge(const struct config_move *move, const struct config_fil
     lexer_file_clear(&lexed);
 }
 
-static void begin_nic(const struct config_move *move, struct ifcfg_keys *keys)
+static void begin_nic(const struct move_files *move, struct ifcfg_keys *keys)
 {
     ifcfg_keys_set(keys, "DEVICE", move->nic);
     ifcfg_keys_set(keys, "ONBOOT", "yes");
@@ -351,7 +361,7 @@ static char *file_name(const char *device)
 
 static void move_in(struct moving *moving, const struct config_file *nic, const struct config_file *bridge)
 {
-    const struct config_move *move = moving->move;
+    const struct move_files *move = moving->move;
     CLEANUP(freep) char *nic_name = file_name(move->nic);
     CLEANUP(freep) char *nic_path = path_beside(moving, bridge, nic_name);
     CLEANUP(freep) char *bridge_name = file_name(move->bridge);
@@ -375,7 +385,7 @@ static void move_in(struct moving *moving, const struct config_file *nic, const 
 
 static void move_out(struct moving *moving, const struct config_file *nic, const struct config_file *bridge)
 {
-    const struct config_move *move = moving->move;
+    const struct move_files *move = moving->move;
     CLEANUP(freep) char *nic_name = file_name(move->nic);
     CLEANUP(freep) char *nic_path = path_beside(moving, bridge, nic_name);
     struct ifcfg_keys keys = {0};
@@ -392,7 +402,7 @@ static void move_out(struct moving *moving, const struct config_file *nic, const
     ifcfg_keys_clear(&keys);
 }
 
-void config_move_files(const struct config_files *files, const struct config_move *move, struct config_files *ret_changed)
+void config_move_files(const struct config_files *files, const struct move_files *move, struct config_files *ret_changed)
 {
     struct moving moving = {
         .files = files,

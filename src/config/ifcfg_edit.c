@@ -131,15 +131,26 @@ static void copy_changed(struct text *out, const char *text, const struct lexer_
     text_add(out, text + at);
 }
 
-/* A backslash at the text's end is one; before a line's end it would join the lines. */
-static void end_line(struct text *out, const char *newline)
+static bool ends_in_backslash(const struct text *out, size_t length)
 {
     size_t backslashes = 0;
-    while (backslashes < out->length && out->data[out->length - 1 - backslashes] == '\\')
+    while (backslashes < length && out->data[length - 1 - backslashes] == '\\')
         backslashes++;
-    if (backslashes % 2)
+    return backslashes % 2;
+}
+
+/* A backslash at the text's very end is one; at its last line's end it would join that line to the new one. */
+static void end_line(struct text *out, const char *newline)
+{
+    bool feed = out->length && out->data[out->length - 1] == '\n';
+    size_t length = out->length - feed;
+    bool back = length && out->data[length - 1] == '\r'; /* alone at the end it ends the line too */
+    bool joins = ends_in_backslash(out, length - back);
+    if (!feed && !back && joins)
         text_add(out, "\\");
-    if (out->length && out->data[out->length - 1] != '\n')
+    if (!feed && out->length)
+        text_add(out, back ? "\n" : newline);
+    if ((feed || back) && joins)
         text_add(out, newline);
 }
 

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/worker.h"
 #include "bridge/bridge.h"
+#include "bridge/bridge_move.h"
 #include "config/config.h"
 #include "daemon/files.h"
 #include "daemon/notify.h"
@@ -87,6 +88,28 @@ static int provide_network_encode(void *netdev, const struct step *step, struct 
 static void provide_network_keep(void *netdev, struct plan *plan)
 {
     netdev_keep(netdev, plan);
+}
+
+static int provide_bridge_move(void *netdev, const struct move *move, struct plan *plan, struct moved *ret_moved, struct error *err)
+{
+    return bridge_move(netdev, move, plan, ret_moved, err);
+}
+
+static void on_answer(void *question, const struct probe_result *result, const struct error *err)
+{
+    reconcile_probed(question, !err && result->answered, err ? 0 : result->round_trip);
+}
+
+/* On a link by ARP or neighbour discovery, from an address that the link has, so that the neighbour learns nothing wrong. */
+static int provide_probe_ask(void *probe, const struct interface *interface, const struct address *address, double seconds, void *question,
+                             struct error *err)
+{
+    struct probe_question asked = {.interface = interface, .address = *address, .limit = seconds, .done = on_answer, .context = question};
+
+    for (size_t i = 0; interface && i < interface->address_count && !asked.source.family; i++)
+        if (interface->addresses[i].family == address->family)
+            asked.source = interface->addresses[i];
+    return interface ? probe_neighbour(probe, &asked, err) : probe_echo(probe, &asked, err);
 }
 
 static void provide_tap_apply(void *taps, const struct step *step, step_done done, void *context)
@@ -372,6 +395,8 @@ static void make_reconciler(struct daemon *daemon)
         .network_apply = provide_network_apply,
         .network_encode = provide_network_encode,
         .network_keep = provide_network_keep,
+        .bridge_move = provide_bridge_move,
+        .probe_ask = provide_probe_ask,
         .tap = daemon->taps,
         .tap_apply = provide_tap_apply,
         .vmm = daemon->vmm,

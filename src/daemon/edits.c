@@ -132,3 +132,19 @@ int edits_remove_others(const struct file_edits *edits, const struct settings *s
     config_files_clear(&files);
     return result;
 }
+
+void edits_move(const struct settings *settings, struct move_files *move, struct file_edits *ret_edits)
+{
+    struct config_files files = {0}, changed;
+    struct problems ignored = {0};
+
+    move->directory = settings->network_directory_count ? settings->network_directories[0] : ".";
+    for (size_t i = 0; i < settings->network_directory_count; i++)
+        config_files_read(settings->network_directories[i], &files, &ignored);
+    problems_clear(&ignored);
+    config_move_files(&files, move, &changed);
+    for (size_t i = 0; i < changed.count; i++)
+        file_edits_add(ret_edits, changed.items[i].path, changed.items[i].text);
+    config_files_clear(&changed);
+    config_files_clear(&files);
+}

@@ -505,6 +505,11 @@ static void files_read_edited(void *context, const struct file_edits *edits, str
     config_network(&files->read, false, ret_network, problems);
 }
 
+static void files_move_edits(void *context, struct move_files *move, struct file_edits *ret_edits)
+{
+    edits_move(((const struct files *)context)->settings, move, ret_edits);
+}
+
 static int files_check_edits(void *context, const struct file_edits *edits, struct error *err)
 {
     return edits_check(edits, ((const struct files *)context)->copy.applied, err);
@@ -603,6 +608,7 @@ void files_provide(struct files *files, struct reconcile_files *ret_provider)
         .write_hands = files_write_hands,
         .wait_applied = files_wait_applied,
         .resume_applied = files_resume_applied,
+        .move_edits = files_move_edits,
         .check_edits = files_check_edits,
         .save_edits = files_save_edits,
         .save_all = files_save_all,

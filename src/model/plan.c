@@ -129,6 +129,7 @@ bool step_invert(const struct step *step, struct step *ret_inverse)
     ret_inverse->op = step->undo ? STEP_REPLAY : (enum step_op)inverse; /* what was kept of it says more */
     ret_inverse->object = memory_string(step->object);
     ret_inverse->inverse = !step->inverse;
+    ret_inverse->taken = NULL;
     ret_inverse->wait = true;
     ret_inverse->chain = NULL;
     if (step->text && text_starts(step->text, TAKE_BACK))

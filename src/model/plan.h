@@ -77,6 +77,7 @@ struct step {
     field_set fields;
     int *chain; /* borrowed; shared by the network steps of a plan that is all or nothing: the provider sets it to 1 when one fails, and
                  * ends those behind it with -ECANCELED, untried; NULL = stands alone */
+    double *taken; /* borrowed: when it was taken, on CLOCK_MONOTONIC, by the provider; NULL = nobody asks */
     bool inverse; /* it takes another step back, of which nobody may know whether it was taken */
     bool wait; /* STEP_TAP_CLOSE: done means that the kernel is through with it, not that it was asked */
     uint32_t offloads; /* STEP_TAP_REMAKE: TUN_F_* that the guest has agreed to; 0 = none, which is always right, and slower */

@@ -146,7 +146,7 @@ int step_from_json(const json_t *json, struct step *ret_step, struct error *err)
     const char *interface = document_string(json, "interface", "");
     int result;
 
-    *ret_step = (struct step){.object = memory_string(document_string(json, "object", "")),
+    *ret_step = (struct step){.inverse = true, .object = memory_string(document_string(json, "object", "")),
                               .text = memory_string(document_string(json, "text", ""))};
     if (*interface && text_interface_name_fault(interface))
         result = refuse("interface", err);

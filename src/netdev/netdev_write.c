@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crash.h"
@@ -237,6 +238,14 @@ static void take(struct netdev_request *request)
         send_all(request);
 }
 
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
 /* The chain belongs to the worker alone while its steps are on the way: they are taken one after the other. */
 bool netdev_write_may_take(struct netdev_request *request)
 {
@@ -249,6 +258,8 @@ bool netdev_write_may_take(struct netdev_request *request)
 
 void netdev_write_taken(struct netdev_request *request)
 {
+    if (request->step->taken)
+        *request->step->taken = now();
     if (request->step->chain && request->error.code)
         *request->step->chain = 1;
 }

@@ -22,6 +22,7 @@ static void request_free(struct request *request)
     nic_clear(&request->nic);
     nic_free(request->config_before);
     vm_free(request->provisional);
+    iface_move_free(request->iface);
     free(request->word);
     hand_clear(&request->hands);
     change_clear(&request->change);

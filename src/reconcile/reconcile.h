@@ -4,7 +4,9 @@
 #pragma once
 
 #include "base/problem.h"
+#include "base/text.h"
 #include "model/manager_claim.h"
+#include "model/move.h"
 #include "model/plan.h"
 
 struct ev_loop;
@@ -39,6 +41,12 @@ struct reconcile_providers {
                            struct error *err);
     void (*probe_cancel)(void *probe, const void *check);
     void (*probe_announce)(void *probe, const struct interface *interface, const struct address *address);
+    /* Does a host answer, on `interface`, or (NULL) wherever the kernel sends it? The answer comes by reconcile_probed, from the loop,
+     * after `seconds` at most. NULL: nobody is asked. */
+    int (*probe_ask)(void *probe, const struct interface *interface, const struct address *address, double seconds, void *question,
+                     struct error *err);
+    /* src/bridge: adds the steps that move a NIC into a bridge, or out of it. */
+    int (*bridge_move)(void *netdev, const struct move *move, struct plan *plan, struct moved *ret_moved, struct error *err);
     void *filter;
     const char *(*host_warning)(void *filter); /* asked when it is to be shown; NULL, and gives NULL when there is none */
     void *managers;
@@ -85,6 +93,8 @@ struct reconcile_files {
     int (*wait_applied)(void *context, struct error *err);   /* until it is written, or can't be */
     /* The copy that another daemon began, and what it wants. */
     void (*resume_applied)(void *context, struct network *ret_network, struct problems *problems);
+    /* How the network files change when a NIC goes into a bridge; move->directory is put in. */
+    void (*move_edits)(void *context, struct move_files *move, struct file_edits *ret_edits);
     /* -EBUSY, naming it, for a file that differs from its applied copy: somebody has begun to change it. */
     int (*check_edits)(void *context, const struct file_edits *edits, struct error *err);
     /* The edits that take these back, as long as none is made. */
@@ -125,6 +135,7 @@ void reconcile_start(struct reconciler *reconciler, bool autostart, reconcile_do
 
 /* Providers' events come in here. */
 /* tell: it is worth an event of its own. */
+void reconcile_probed(void *question, bool answered, double round_trip);
 void reconcile_network_changed(struct reconciler *reconciler, const char *name, bool tell);
 void reconcile_address_checked(void *check, bool taken, const uint8_t mac[6], const struct error *err); /* err: it can't be known */
 void reconcile_lease_changed(struct reconciler *reconciler, const char *interface);
@@ -150,6 +161,31 @@ void reconcile_rollback(struct reconciler *reconciler, bool transaction, reconci
 void reconcile_begin(struct reconciler *reconciler, reconcile_done done, void *context);
 /* The name of the last change, when nobody confirmed it; NULL = none. The caller's. */
 char *reconcile_unconfirmed(const struct reconciler *reconciler);
+/* iface-bridge and iface-unbridge. */
+struct reconcile_bridging {
+    bool out; /* of the bridge, whose only port the NIC is */
+    char nic[INTERFACE_NAME_SIZE]; /* into it */
+    char bridge[INTERFACE_NAME_SIZE];
+    bool stp;       /* of a bridge that is made */
+    unsigned delay; /* its forward delay with STP, seconds */
+    bool preview;   /* nothing is changed: the plan and the warnings are all that is asked for */
+    bool no_start;  /* only the files change */
+    bool force;     /* also when another program holds the interface */
+    double confirm; /* as of reconcile_apply */
+    struct address *checks; /* who must answer afterwards if they do before, besides the default gateways; family and bytes */
+    size_t check_count;
+};
+struct reconcile_bridged {
+    char nic[INTERFACE_NAME_SIZE];
+    bool made;             /* the bridge was made, or is to be */
+    struct text warnings;  /* lines */
+    struct text report;    /* "moved 2 addresses and 5 routes in 0.9 ms; gateway 10.0.0.1 answers (0.3 ms)"; empty when nothing was done */
+    double seconds;        /* that the two links were neither one nor the other */
+};
+/* What is asked is copied; the report is filled before done is called. */
+void reconcile_bridging(struct reconciler *reconciler, const struct reconcile_bridging *asked, struct reconcile_bridged *ret_report,
+                        reconcile_done done, void *context);
+void reconcile_bridged_clear(struct reconcile_bridged *report);
 /* Why an interface is as it is: "up", "waits for br0", "foreign", … into text. */
 void reconcile_interface_reason(struct reconciler *reconciler, const struct interface *interface, char *text, size_t size);
 /* Does another program hold this interface? */

@@ -112,6 +112,8 @@ void change_recover(struct reconciler *reconciler, void (*go_on)(struct reconcil
 
 /* -- requests: what waits for its turn --------------------------------------------------------------------------------------------- */
 
+struct iface_move;
+
 struct request {
     struct request *next;
     /* Plans and runs; must end in request_done of its queue. */
@@ -137,6 +139,7 @@ struct request {
     bool asked;     /* its new addresses have been looked for on the wire */
     struct change change;
     struct problems problems;
+    struct iface_move *iface; /* iface-bridge, iface-unbridge; owned */
     char *word; /* ifup, ifdown: which interface */
     bool up;
     bool sets_hands; /* once it is through, `hands` counts */
@@ -233,6 +236,9 @@ void reason_remember_files(struct reconciler *reconciler, const struct problems 
 bool claim_of(const struct reconciler *reconciler, const struct interface *observed, struct manager_claim *ret_claim);
 /* Warns of all such that a file names. */
 void claim_warn(const struct reconciler *reconciler, const struct network *wanted, struct problems *problems);
+
+/* iface.c */
+void iface_move_free(struct iface_move *move);
 
 /* host.c */
 /* Says what the kernel shows otherwise than what is wanted, after everything was done. What it can't do at all may have shown only

@@ -158,6 +158,28 @@ static void test_an_interface_is_brought_up_and_taken_down(void **state)
     assert_int_equal(ask("POST", "/v1/interfaces/eth9/destroy", "", NULL), 404);
 }
 
+static void test_bridging(void **state)
+{
+    json_t *answer = NULL;
+
+    (void)state;
+    fake.at_once = true;
+    assert_int_equal(ask("POST", "/v1/interfaces/eth0/bridge",
+                         "{\"bridge\": \"br0\", \"stp\": true, \"delay\": 4, \"confirm\": 30, \"check\": [\"10.0.0.1\", \"::1\"]}", &answer), 200);
+    assert_non_null(strstr(fake.called, "bridge eth0 br0 stp=1 delay=4 start=1 force=0 preview=0 "));
+    assert_string_equal(document_string(answer, "report", ""), "moved nothing");
+    assert_int_equal(json_array_size(json_object_get(answer, "warnings")), 2);
+    document_free(answer);
+    assert_int_equal(ask("POST", "/v1/interfaces/br0/unbridge", "{\"start\": false}", NULL), 200);
+    assert_non_null(strstr(fake.called, "unbridge  br0 stp=0 delay=0 start=0 force=0 preview=0 confirm=0"));
+    fake.called[0] = '\0';
+    assert_int_equal(ask("POST", "/v1/interfaces/eth0/bridge", "{}", NULL), 400);
+    assert_int_equal(ask("POST", "/v1/interfaces/eth0/bridge", "{\"bridge\": \"br0\", \"delay\": -1}", NULL), 400);
+    assert_int_equal(ask("POST", "/v1/interfaces/eth0/bridge", "{\"bridge\": \"br0\", \"check\": [\"here\"]}", NULL), 400);
+    assert_int_equal(ask("POST", "/v1/interfaces/eth0/bridge", "{\"bridge\": \"a-name-too-long-for-one\"}", NULL), 400);
+    assert_string_equal(fake.called, "");
+}
+
 static void test_topology(void **state)
 {
     CLEANUP(document_freep) json_t *json = get("/v1/topology");
@@ -471,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_matching),
         cmocka_unit_test_setup_teardown(test_status, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interfaces, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bridging, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_topology, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_vms, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nics, set_up, tear_down),

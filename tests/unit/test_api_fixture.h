@@ -122,6 +122,25 @@ void reconcile_interface_change(struct reconciler *reconciler, const char *word,
     fake_begin(done, context);
 }
 
+void reconcile_bridging(struct reconciler *reconciler, const struct reconcile_bridging *asked, struct reconcile_bridged *ret_report,
+                        reconcile_done done, void *context)
+{
+    (void)reconciler;
+    snprintf(fake.called, sizeof(fake.called), "%s %s %s stp=%d delay=%u start=%d force=%d preview=%d confirm=%g checks=%zu",
+             asked->out ? "unbridge" : "bridge", asked->nic, asked->bridge, asked->stp, asked->delay, !asked->no_start, asked->force,
+             asked->preview, asked->confirm, asked->check_count);
+    text_copy(ret_report->nic, sizeof(ret_report->nic), "eth0");
+    text_add(&ret_report->warnings, "one\ntwo\n");
+    text_add(&ret_report->report, "moved nothing");
+    fake_begin(done, context);
+}
+
+void reconcile_bridged_clear(struct reconcile_bridged *report)
+{
+    text_clear(&report->warnings);
+    text_clear(&report->report);
+}
+
 void reconcile_confirm(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context)
 {
     (void)reconciler;

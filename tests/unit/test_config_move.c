@@ -46,7 +46,7 @@ static void take(const struct config_files *changed)
     files = after;
 }
 
-static void move(struct config_move how)
+static void move(struct move_files how)
 {
     struct config_files changed;
     how.nic = "eth0";
@@ -75,12 +75,12 @@ static void test_settings_move(void **state)
     add("ifcfg-eth0", "# uplink\nDEVICE=eth0\nHWADDR=52:54:00:00:00:01\nexport IPADDR='10.0.0.2' # office\nPREFIX=24; COLOUR=red\n"
                       "IPADDR1=10.0.1.2\nNETMASK1=255.255.255.0\nMTU=1400\nGATEWAY=10.0.0.1\nGATEWAYDEV=eth0\nIPV6ADDR=2001:db8::2/64\n"
                       "ETHTOOL_OPTS=\"wol g\"\n#IPADDR=10.9.9.9\n");
-    move((struct config_move){.mac = "52:54:00:00:00:01"});
+    move((struct move_files){.mac = "52:54:00:00:00:01"});
     expect("ifcfg-eth0", "# uplink\nDEVICE=eth0\nHWADDR=52:54:00:00:00:01\nCOLOUR=red\nMTU=1400\nETHTOOL_OPTS=\"wol g\"\n"
                          "#IPADDR=10.9.9.9\nBRIDGE=br0\n");
     expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nMACADDR=52:54:00:00:00:01\nSTP=no\nONBOOT=yes\nMTU=1400\nIPADDR='10.0.0.2'\nPREFIX=24\n"
                         "IPADDR1=10.0.1.2\nNETMASK1=255.255.255.0\nGATEWAY=10.0.0.1\nGATEWAYDEV=br0\nIPV6ADDR=2001:db8::2/64\n");
-    move((struct config_move){.out = true});
+    move((struct move_files){.out = true});
     expect("ifcfg-br0", NULL);
     expect("ifcfg-eth0", "# uplink\nDEVICE=eth0\nHWADDR=52:54:00:00:00:01\nCOLOUR=red\nMTU=1400\nETHTOOL_OPTS=\"wol g\"\n"
                          "#IPADDR=10.9.9.9\nIPADDR='10.0.0.2'\nPREFIX=24\nIPADDR1=10.0.1.2\nNETMASK1=255.255.255.0\nGATEWAY=10.0.0.1\n"
@@ -91,7 +91,7 @@ static void test_line_ends_survive(void **state)
 {
     (void)state;
     add("ifcfg-eth0", "DEVICE=eth0\r\nBOOTPROTO=dhcp\r\nONBOOT=no");
-    move((struct config_move){.mac = "52:54:00:00:00:01", .stp = true, .delay = 4});
+    move((struct move_files){.mac = "52:54:00:00:00:01", .stp = true, .delay = 4});
     expect("ifcfg-eth0", "DEVICE=eth0\r\nONBOOT=no\r\nBRIDGE=br0");
     expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nMACADDR=52:54:00:00:00:01\nSTP=yes\nDELAY=4\nONBOOT=no\nBOOTPROTO=dhcp\n");
 }
@@ -104,7 +104,7 @@ static void test_routes_and_aliases_follow(void **state)
     add("ifcfg-eth0.5", "DEVICE=eth0.5\nVLAN=yes\n");
     add("route-eth0", "10.9.0.0/16 via 10.0.0.1 dev eth0\n10.8.0.0/16 dev eth01\n");
     add("rule-eth0", "iif eth0 table 7\n");
-    move((struct config_move){.mac = "52:54:00:00:00:01"});
+    move((struct move_files){.mac = "52:54:00:00:00:01"});
     expect("route-eth0", NULL);
     expect("route-br0", "10.9.0.0/16 via 10.0.0.1 dev br0\n10.8.0.0/16 dev eth01\n");
     expect("rule-br0", "iif br0 table 7\n");
@@ -118,7 +118,7 @@ static void test_bridge_keeps_its_own(void **state)
     (void)state;
     add("ifcfg-eth0", "DEVICE=eth0\nIPADDR=10.0.0.2\nPREFIX=24\nGATEWAY=10.0.0.1\nIPV6ADDR=2001:db8::2/64\nDNS1=10.0.0.1");
     add("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nIPADDR=10.5.0.1\nPREFIX=16\nGATEWAY=10.5.0.254\nIPV6ADDR=2001:db8:5::1/64\n");
-    move((struct config_move){0});
+    move((struct move_files){0});
     expect("ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\n");
     expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nIPADDR=10.5.0.1\nPREFIX=16\nGATEWAY=10.5.0.254\nIPV6ADDR=2001:db8:5::1/64\n"
                         "IPADDR1=10.0.0.2\nPREFIX1=24\nIPV6ADDR_SECONDARIES=2001:db8::2/64\nDNS1=10.0.0.1\n");
@@ -137,9 +137,9 @@ static void test_written_as_shown(void **state)
     struct route *route = APPEND(shown->routes, shown->route_count);
     *route = (struct route){.family = AF_INET, .has_gateway = true, .metric = 7, .table = RT_TABLE_MAIN, .protocol = RTPROT_BOOT};
     inet_pton(AF_INET, "10.0.0.1", route->gateway);
-    move((struct config_move){.mac = "52:54:00:00:00:01", .shown = shown});
+    move((struct move_files){.mac = "52:54:00:00:00:01", .shown = shown});
     expect("ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\nBRIDGE=br0\n");
-    expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nMACADDR=52:54:00:00:00:01\nSTP=no\nONBOOT=yes\nBOOTPROTO=none\nIPADDR=10.0.0.2\nPREFIX=24\n"
+    expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nMACADDR=52:54:00:00:00:01\nSTP=no\nONBOOT=yes\nBOOTPROTO=none\nNOZEROCONF=yes\nIPADDR=10.0.0.2\nPREFIX=24\n"
                         "IPADDR1=10.0.1.2\nPREFIX1=24\nGATEWAY=10.0.0.1\nMETRIC=7\n");
     interface_free(shown);
 }

@@ -1,0 +1,598 @@
+/* iface-bridge and iface-unbridge: checks, the files as they will be, who answers now, the plan, the change (change.c), and who answers
+ * then. The order of the plan is that of src/bridge; the texts of refusals are virsh's where it has them. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "model/diff.h"
+#include "reconcile/reconcile_internal.h"
+
+#define BEFORE 0.7 /* seconds to answer in before the change */
+#define AFTER 3.0  /* and after it */
+
+/* Somebody who should answer after the change if they do before it. */
+struct iface_question {
+    struct reconciler *reconciler;
+    struct address address;
+    bool gateway;
+    bool answered_before, answered, asked;
+    double round_trip;
+};
+
+struct iface_move {
+    struct reconcile_bridging asked;
+    struct reconcile_bridged *report; /* the requester's */
+    struct plan plan;
+    struct moved moved;
+    double *taken; /* when each step was */
+    size_t first, last; /* steps between which the links are neither one nor the other */
+    struct iface_question *questions;
+    size_t count, waiting;
+    char *before; /* another such request, which was under way when this one came; NULL = none */
+    bool after;
+    bool made; /* the bridge is made by this */
+};
+
+void iface_move_free(struct iface_move *move)
+{
+    if (!move)
+        return;
+    plan_clear(&move->plan);
+    free(move->taken);
+    free(move->before);
+    free(move->asked.checks);
+    free(move->questions);
+    free(move);
+}
+
+static void end(struct reconciler *reconciler, int result, const struct error *err, const struct plan *plan)
+{
+    queue_finish(reconciler, &reconciler->queue, result, err, plan);
+}
+
+static const char *from_of(const struct iface_move *move)
+{
+    return move->asked.out ? move->asked.bridge : move->asked.nic;
+}
+
+static const char *to_of(const struct iface_move *move)
+{
+    return move->asked.out ? move->asked.nic : move->asked.bridge;
+}
+
+/* -- may it be done? -------------------------------------------------------------------------------------------------------------- */
+
+/* Wireless links that the kernel knows to be such. */
+static bool is_wireless(const char *name)
+{
+    CLEANUP(freep) char *text = NULL;
+    CLEANUP(freep) char *line = memory_format("%s:", name);
+
+    return file_read(AT_FDCWD, "/proc/net/wireless", 65536, &text, NULL, NULL) == 0 && strstr(text, line);
+}
+
+/* Does the link lie on `below`, if through several others? */
+static bool lies_on(const struct network *observed, const struct interface *link, const char *below)
+{
+    for (int depth = 0; link && *link->parent && depth < 8; depth++) {
+        if (text_equal(link->parent, below))
+            return true;
+        link = network_find(observed, link->parent);
+    }
+    return false;
+}
+
+static int check_loop(const struct network *observed, const char *nic, const char *bridge, struct error *err)
+{
+    for (size_t i = 0; i < observed->count; i++)
+        if (text_equal(observed->items[i]->master, bridge) && lies_on(observed, observed->items[i], nic))
+            return error_set(err, ELOOP, "%s is the parent of %s, a port of %s: packets would go in a circle", nic,
+                             observed->items[i]->name, bridge);
+    if (lies_on(observed, network_find(observed, bridge), nic))
+        return error_set(err, ELOOP, "%s is the parent of %s", nic, bridge);
+    return 0;
+}
+
+static int check_kind(const struct interface *nic, struct error *err)
+{
+    if (nic->kind == INTERFACE_BRIDGE)
+        return error_set(err, EINVAL, "Existing device %s is already a bridge", nic->name);
+    if (nic->kind == INTERFACE_LOOPBACK)
+        return error_set(err, EINVAL, "%s is the loopback interface: it reaches nobody", nic->name);
+    if (nic->kind == INTERFACE_TUN)
+        return error_set(err, EINVAL, "%s carries no Ethernet frames (%s)", nic->name, interface_kind_names[nic->kind]);
+    if (*nic->master)
+        return error_set(err, EBUSY, "%s is a port of %s already: take it out there first", nic->name, nic->master);
+    if (is_wireless(nic->name))
+        return error_set(err, EOPNOTSUPP, "%s is wireless: an access point takes frames of its own MAC alone; route, or use a wire",
+                         nic->name);
+    return 0;
+}
+
+static int check_claim(const struct reconciler *reconciler, const struct iface_move *move, const struct interface *link, struct error *err)
+{
+    struct manager_claim claim;
+
+    if (!claim_of(reconciler, link, &claim))
+        return 0;
+    if (!move->asked.force)
+        return error_set(err, EBUSY, "%s is held by %s, which would undo this: %s; or use --force", link->name, claim.name, claim.cure);
+    text_format(&move->report->warnings, "%s is held by %s: %s\n", link->name, claim.name, claim.cure);
+    return 0;
+}
+
+static int check_in(const struct reconciler *reconciler, const struct iface_move *move, struct error *err)
+{
+    const struct network *observed = host_observed(reconciler);
+    const struct interface *nic = network_find(observed, move->asked.nic), *bridge = network_find(observed, move->asked.bridge);
+    const char *fault = text_interface_name_fault(move->asked.bridge);
+    int result;
+
+    if (!nic)
+        return error_set(err, ENOENT, "there is no interface %s", move->asked.nic);
+    if (fault)
+        return error_set(err, EINVAL, "%s: an interface's name %s", move->asked.bridge, fault);
+    if (bridge && bridge->kind != INTERFACE_BRIDGE)
+        return error_set(err, EEXIST, "Network device %s already exists (%s), and is no bridge", bridge->name,
+                         bridge->kind == INTERFACE_OTHER ? bridge->kind_name : interface_kind_names[bridge->kind]);
+    result = check_kind(nic, err);
+    if (result == 0)
+        result = check_loop(observed, nic->name, move->asked.bridge, err);
+    return result < 0 ? result : check_claim(reconciler, move, nic, err);
+}
+
+/* Gives the bridge's only port into move->asked.nic. */
+static int check_out(const struct reconciler *reconciler, struct iface_move *move, struct error *err)
+{
+    const struct network *observed = host_observed(reconciler);
+    const struct interface *bridge = network_find(observed, move->asked.bridge), *port = NULL;
+    size_t ports = 0;
+
+    if (!bridge)
+        return error_set(err, ENOENT, "there is no interface %s", move->asked.bridge);
+    if (bridge->kind != INTERFACE_BRIDGE)
+        return error_set(err, EINVAL, "Device %s is not a bridge", bridge->name);
+    for (size_t i = 0; i < observed->count; i++)
+        if (text_equal(observed->items[i]->master, bridge->name)) {
+            port = observed->items[i];
+            ports++;
+        }
+    if (ports > 1)
+        return error_set(err, EBUSY, "Multiple interfaces attached to bridge %s", bridge->name);
+    if (!port)
+        return error_set(err, ENODEV, "No interface attached to bridge %s", bridge->name);
+    text_copy(move->asked.nic, sizeof(move->asked.nic), port->name);
+    return check_claim(reconciler, move, bridge, err);
+}
+
+/* -- what is worth knowing before ------------------------------------------------------------------------------------------------- */
+
+static bool root_is_remote(void)
+{
+    CLEANUP(freep) char *text = NULL;
+    const char *line;
+
+    if (file_read(AT_FDCWD, "/proc/mounts", 1 << 20, &text, NULL, NULL) < 0)
+        return false;
+    for (line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        char where[64], type[32];
+
+        if (sscanf(line, "%*s %63s %31s", where, type) == 2 && text_equal(where, "/") && text_starts(type, "nfs"))
+            return true;
+    }
+    return false;
+}
+
+/* Seconds in which a bridge with STP lets nothing pass. */
+static double silence(const struct reconciler *reconciler, const struct iface_move *move)
+{
+    const struct interface *bridge = network_find(host_observed(reconciler), move->asked.bridge);
+
+    if (move->asked.out)
+        return 0;
+    if (move->made)
+        return move->asked.stp ? 2. * move->asked.delay : 0;
+    return bridge && bridge->bridge.stp ? 2. * bridge->bridge.forward_delay / 100 : 0;
+}
+
+static void warn(const struct reconciler *reconciler, const struct iface_move *move)
+{
+    const struct network *observed = host_observed(reconciler);
+    const struct interface *from = network_find(observed, from_of(move));
+    struct text *warnings = &move->report->warnings;
+
+    for (size_t i = 0; i < observed->count; i++)
+        if (text_equal(observed->items[i]->parent, from->name))
+            text_format(warnings, "%s lies on %s and stays there\n", observed->items[i]->name, from->name);
+    for (size_t i = 0; i < from->route_count; i++)
+        if (!from->routes[i].prefix) {
+            text_format(warnings, "the default route goes over %s\n", from->name);
+            break;
+        }
+    if (root_is_remote())
+        text_format(warnings, "the root file system comes over the network\n");
+    if (from->inbound.average || from->outbound.average)
+        text_format(warnings, "the rate limits of %s stay on it\n", from->name);
+    if (move->moved.neighbours)
+        text_format(warnings, "%u permanent neighbour%s move%s now, but no file can keep them for the next boot\n", move->moved.neighbours,
+                    move->moved.neighbours == 1 ? "" : "s", move->moved.neighbours == 1 ? "s" : "");
+    if (silence(reconciler, move) > 0)
+        text_format(warnings, "%s has STP on: nothing passes for %.0f seconds\n", move->asked.bridge, silence(reconciler, move));
+}
+
+/* -- who answers? ----------------------------------------------------------------------------------------------------------------- */
+
+static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+    for (unsigned i = 0; i < bits; i++)
+        if ((a[i / 8] ^ b[i / 8]) & (0x80 >> i % 8))
+            return false;
+    return true;
+}
+
+static bool is_on_link(const struct interface *link, const struct address *address)
+{
+    for (size_t i = 0; link && i < link->address_count; i++)
+        if (link->addresses[i].family == address->family
+            && same_bits(link->addresses[i].bytes, address->bytes, link->addresses[i].prefix))
+            return true;
+    return false;
+}
+
+static void add_question(struct reconciler *reconciler, struct iface_move *move, int family, const uint8_t bytes[16], bool gateway)
+{
+    struct iface_question *question;
+    size_t size = family == AF_INET ? 4 : 16;
+
+    for (size_t i = 0; i < move->count; i++)
+        if (move->questions[i].address.family == family && memcmp(move->questions[i].address.bytes, bytes, size) == 0)
+            return;
+    question = APPEND(move->questions, move->count);
+    question->reconciler = reconciler;
+    question->address.family = family;
+    memcpy(question->address.bytes, bytes, size);
+    question->gateway = gateway;
+}
+
+static void add_questions(struct reconciler *reconciler, struct iface_move *move)
+{
+    const struct interface *from = network_find(host_observed(reconciler), from_of(move));
+
+    for (size_t i = 0; i < from->route_count; i++)
+        if (!from->routes[i].prefix && from->routes[i].has_gateway)
+            add_question(reconciler, move, from->routes[i].family, from->routes[i].gateway, true);
+    for (size_t i = 0; i < move->asked.check_count; i++)
+        add_question(reconciler, move, move->asked.checks[i].family, move->asked.checks[i].bytes, false);
+}
+
+static void all_answered(struct reconciler *reconciler, struct request *request);
+static void change(struct reconciler *reconciler, struct request *request);
+
+static void ask_all(struct reconciler *reconciler, struct request *request)
+{
+    struct iface_move *move = request->iface;
+    const struct interface *link = network_find(host_observed(reconciler), move->after ? to_of(move) : from_of(move));
+
+    move->waiting = 1;
+    for (size_t i = 0; i < move->count; i++) {
+        struct iface_question *question = &move->questions[i];
+        bool on_link = question->gateway || is_on_link(link, &question->address);
+
+        question->answered = false;
+        if (move->after && !question->answered_before)
+            continue;
+        if (reconciler->providers.probe_ask
+            && reconciler->providers.probe_ask(reconciler->providers.probe, on_link ? link : NULL, &question->address,
+                                               move->after ? AFTER + silence(reconciler, move) : BEFORE, question, NULL) == 0)
+            move->waiting++;
+    }
+    if (--move->waiting == 0)
+        all_answered(reconciler, request);
+}
+
+void reconcile_probed(void *context, bool answered, double round_trip)
+{
+    struct iface_question *question = context;
+    struct reconciler *reconciler = question->reconciler;
+    struct request *request = reconciler->queue.running;
+
+    question->answered = answered;
+    question->round_trip = round_trip;
+    if (--request->iface->waiting == 0)
+        all_answered(reconciler, request);
+}
+
+/* -- the change ------------------------------------------------------------------------------------------------------------------- */
+
+static void count(struct text *text, unsigned number, const char *what)
+{
+    if (number)
+        text_format(text, "%s%u %s%s", text->length ? ", " : "", number, what, number == 1 ? "" : text_equal(what, "address") ? "es" : "s");
+}
+
+static void tell(struct iface_move *move)
+{
+    struct text moved = {0};
+    double seconds = move->taken[move->last] - move->taken[move->first];
+
+    move->report->seconds = seconds;
+
+    count(&moved, move->moved.addresses, "address");
+    count(&moved, move->moved.routes, "route");
+    count(&moved, move->moved.rules, "rule");
+    count(&moved, move->moved.neighbours, "neighbour");
+    count(&moved, move->moved.sysctls, "sysctl");
+    text_format(&move->report->report, "moved %s in %.1f ms", moved.length ? moved.data : "nothing", seconds * 1e3);
+    text_clear(&moved);
+    for (size_t i = 0; i < move->count; i++) {
+        char text[INET6_ADDRSTRLEN];
+
+        inet_ntop(move->questions[i].address.family, move->questions[i].address.bytes, text, sizeof(text));
+        if (!move->questions[i].answered_before)
+            text_format(&move->report->report, "; %s%s did not answer before, and was not asked after",
+                        move->questions[i].gateway ? "gateway " : "", text);
+        else
+            text_format(&move->report->report, "; %s%s answers (%.1f ms)", move->questions[i].gateway ? "gateway " : "", text,
+                        move->questions[i].round_trip * 1e3);
+    }
+}
+
+static void answered_after(struct reconciler *reconciler, struct request *request)
+{
+    struct iface_move *move = request->iface;
+    struct error err = {0};
+
+    for (size_t i = 0; i < move->count; i++) {
+        char text[INET6_ADDRSTRLEN];
+
+        if (!move->questions[i].answered_before || move->questions[i].answered)
+            continue;
+        inet_ntop(move->questions[i].address.family, move->questions[i].address.bytes, text, sizeof(text));
+        error_set(&err, EHOSTUNREACH, "rolled back: %s answered before, not after", text);
+        change_checked(reconciler, -err.code, &err);
+        return;
+    }
+    tell(move);
+    if (reconciler->providers.dhcp_move)
+        reconciler->providers.dhcp_move(reconciler->providers.dhcp, from_of(move), to_of(move), NULL); /* -ENOENT: it has no lease */
+    change_checked(reconciler, 0, NULL);
+}
+
+/* Neighbours that knew the address by another MAC, and switches that knew the MAC elsewhere. */
+static void announce(struct reconciler *reconciler, const struct interface *link)
+{
+    for (size_t i = 0; reconciler->providers.probe_announce && link && i < link->address_count; i++)
+        reconciler->providers.probe_announce(reconciler->providers.probe, link, &link->addresses[i]);
+}
+
+static void check_after(struct reconciler *reconciler, struct request *request)
+{
+    struct iface_move *move = request->iface;
+
+    move->after = true;
+    announce(reconciler, network_find(host_observed(reconciler), to_of(move)));
+    ask_all(reconciler, request);
+}
+
+static void all_answered(struct reconciler *reconciler, struct request *request)
+{
+    struct iface_move *move = request->iface;
+
+    if (move->after) {
+        answered_after(reconciler, request);
+        return;
+    }
+    for (size_t i = 0; i < move->count; i++)
+        move->questions[i].answered_before = move->questions[i].answered;
+    change(reconciler, request);
+}
+
+/* -- the request ------------------------------------------------------------------------------------------------------------------ */
+
+static int read_files(struct reconciler *reconciler, struct request *request, struct error *err)
+{
+    struct iface_move *move = request->iface;
+    const struct network *observed = host_observed(reconciler);
+    const struct interface *nic = network_find(observed, move->asked.nic);
+    struct move_files files = {
+        .nic = move->asked.nic,
+        .bridge = move->asked.bridge,
+        .out = move->asked.out,
+        .stp = move->asked.stp,
+        .delay = move->asked.delay,
+        .shown = network_find(observed, from_of(move)),
+    };
+    struct change *change = &request->change;
+    char mac[18];
+    int result;
+
+    text_from_mac(nic->mac, mac);
+    move->made = !move->asked.out && !network_find(observed, move->asked.bridge);
+    files.mac = move->made ? mac : NULL;
+    file_edits_clear(&change->edits);
+    reconciler->files.move_edits(reconciler->files.context, &files, &change->edits);
+    result = reconciler->files.check_edits(reconciler->files.context, &change->edits, err);
+    if (result < 0)
+        return result;
+    network_clear(&change->wanted);
+    problems_clear(&request->problems);
+    reconciler->files.read_edited(reconciler->files.context, &change->edits, &change->wanted, &request->problems);
+    if (request->problems.errors)
+        return error_set(err, EINVAL, "the files as they would be have errors: nothing was changed");
+    return 0;
+}
+
+/* As the files want it, with the NIC's MAC for good, and its MTU unless they state one. */
+static struct interface *bridge_to_make(const struct reconciler *reconciler, const struct request *request)
+{
+    const struct iface_move *move = request->iface;
+    const struct interface *nic = network_find(host_observed(reconciler), move->asked.nic);
+    const struct interface *wanted = network_find(&request->change.wanted, move->asked.bridge);
+    struct interface *made;
+
+    if (!move->made)
+        return NULL;
+    made = wanted ? interface_copy(wanted) : interface_new(move->asked.bridge);
+    made->kind = INTERFACE_BRIDGE;
+    memcpy(made->mac, nic->mac, sizeof(made->mac));
+    if (!interface_has(made, FIELD_MTU))
+        made->mtu = nic->mtu;
+    made->set |= FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU);
+    return made;
+}
+
+/* What the files want besides, and has to be done when the link is where it belongs. */
+static void plan_rest(struct reconciler *reconciler, struct request *request, const struct move *question)
+{
+    struct network after, wanted;
+
+    move_foresee(host_observed(reconciler), question, &after);
+    network_copy(&request->change.wanted, &wanted);
+    hand_overlay(&reconciler->hands, &wanted);
+    network_diff(&wanted, &reconciler->wanted, &after, true, &request->iface->plan, &request->problems);
+    network_clear(&after);
+    network_clear(&wanted);
+}
+
+static int plan_move(struct reconciler *reconciler, struct request *request, struct error *err)
+{
+    struct iface_move *move = request->iface;
+    struct interface *made = bridge_to_make(reconciler, request);
+    struct move question = {
+        .nic = move->asked.nic,
+        .bridge = move->asked.bridge,
+        .out = move->asked.out,
+        .made = made,
+        .port = network_find(&request->change.wanted, move->asked.nic),
+    };
+    int result;
+
+    plan_clear(&move->plan);
+    move->plan = (struct plan){.name = memory_string(request->name), .all_or_nothing = true};
+    result = reconciler->providers.bridge_move(reconciler->providers.netdev, &question, &move->plan, &move->moved, err);
+    if (result == 0)
+        plan_rest(reconciler, request, &question);
+    interface_free(made);
+    return result;
+}
+
+/* From the step before the NIC changes sides, or, out of the bridge, before the first route does, to the last that takes an address. */
+static void watch(struct iface_move *move)
+{
+    free(move->taken);
+    move->taken = memory_new((move->plan.count + 1) * sizeof(*move->taken));
+    move->first = move->last = 0;
+    for (size_t i = 0; i < move->plan.count; i++) {
+        struct step *step = &move->plan.steps[i];
+
+        step->taken = &move->taken[i];
+        if (step->op == STEP_LINK_SET && step->fields & FIELD_BIT(FIELD_MASTER))
+            move->first = i ? i - 1 : 0;
+        if (step->op == STEP_REPLAY) /* behind the last one: what has nothing to do with it */
+            move->last = i;
+    }
+    if (move->last < move->first)
+        move->last = move->first + 1;
+}
+
+/* The files alone: the change shows in `plan` as pending. */
+static void write_files(struct reconciler *reconciler, struct request *request)
+{
+    struct error err = {0};
+    int result = reconciler->files.write_edits(reconciler->files.context, &request->change.edits, false, &err);
+
+    text_format(&request->iface->report->report, "the files are written; 'trestle apply' makes it so");
+    end(reconciler, result, result < 0 ? &err : NULL, &request->iface->plan);
+}
+
+static int prepare(struct reconciler *reconciler, struct request *request, struct error *err)
+{
+    struct iface_move *move = request->iface;
+    int result = move->asked.out ? check_out(reconciler, move, err) : check_in(reconciler, move, err);
+
+    if (result == 0)
+        result = change_may_begin(reconciler, request, err);
+    if (result == 0)
+        result = read_files(reconciler, request, err);
+    if (result == 0)
+        result = plan_move(reconciler, request, err);
+    if (result == 0)
+        warn(reconciler, move);
+    text_copy(move->report->nic, sizeof(move->report->nic), move->asked.nic);
+    move->report->made = move->made;
+    return result;
+}
+
+/* Everything is read anew: while it was asked who answers, time has passed. */
+static void change(struct reconciler *reconciler, struct request *request)
+{
+    struct iface_move *move = request->iface;
+    struct error err = {0};
+    int result;
+
+    text_clear(&move->report->warnings);
+    result = prepare(reconciler, request, &err);
+    if (result < 0) {
+        end(reconciler, result, &err, NULL);
+        return;
+    }
+    watch(move);
+    change_run(reconciler, request, &move->plan);
+}
+
+static void begin(struct reconciler *reconciler, struct request *request)
+{
+    struct iface_move *move = request->iface;
+    struct error err = {0};
+    int result;
+
+    if (move->before)
+        result = error_set(&err, EBUSY, "'%s' was under way: look at what it did, then say it again", move->before);
+    else
+        result = prepare(reconciler, request, &err);
+    if (result < 0 || move->asked.preview) {
+        end(reconciler, result, result < 0 ? &err : NULL, &move->plan);
+    } else if (move->asked.no_start) {
+        write_files(reconciler, request);
+    } else {
+        add_questions(reconciler, move);
+        ask_all(reconciler, request);
+    }
+}
+
+void reconcile_bridging(struct reconciler *reconciler, const struct reconcile_bridging *asked, struct reconcile_bridged *ret_report,
+                        reconcile_done done, void *context)
+{
+    CLEANUP(freep) char *name = asked->out ? memory_format("iface-unbridge %s", asked->bridge)
+                                           : memory_format("iface-bridge %s %s", asked->nic, asked->bridge);
+    struct request *request = request_new(name, done, context);
+    struct iface_move *move = NEW(struct iface_move);
+
+    move->asked = *asked;
+    if (asked->stp) /* what the kernel takes */
+        move->asked.delay = asked->delay < 2 ? 2 : asked->delay > 30 ? 30 : asked->delay;
+    move->asked.checks = memory_copy(asked->checks, asked->check_count * sizeof(*asked->checks));
+    move->report = ret_report;
+    if (reconciler->queue.running && reconciler->queue.running->iface)
+        move->before = memory_string(reconciler->queue.running->name);
+    request->iface = move;
+    request->begin = begin;
+    request->change.joins = true;
+    request->change.confirm = asked->confirm;
+    request->change.check = check_after;
+    queue_add(reconciler, &reconciler->queue, request);
+}
+
+void reconcile_bridged_clear(struct reconcile_bridged *report)
+{
+    text_clear(&report->warnings);
+    text_clear(&report->report);
+}
