@@ -248,6 +248,18 @@ static void add_rules(struct moving *moving)
     }
 }
 
+/* The kernel does not always see that a rule is there already: it goes first, if it has not gone. */
+static struct replay *bring_back(struct moving *moving, const struct netdev_hanging_item *item)
+{
+    struct replay *gone;
+
+    if (item->thing != NETDEV_RULE)
+        return on(moving, item, NULL, MAKE, 0);
+    gone = off(moving, item, NULL);
+    gone->next = on(moving, item, NULL, MAKE, 0);
+    return gone;
+}
+
 static void delete_rest(struct moving *moving)
 {
     char text[64];
@@ -256,7 +268,7 @@ static void delete_rest(struct moving *moving)
         const struct netdev_hanging_item *item = &moving->hanging.items[i];
 
         if (item->thing == NETDEV_RULE || item->thing == NETDEV_NEIGHBOUR)
-            add_replay(moving, moving->from, off(moving, item, NULL), on(moving, item, NULL, MAKE, 0),
+            add_replay(moving, moving->from, off(moving, item, NULL), bring_back(moving, item),
                        words(item->thing == NETDEV_RULE ? "take the rule of" : "take the neighbour of", moving->from, text,
                              sizeof(text)));
     }
