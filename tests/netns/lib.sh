@@ -140,22 +140,25 @@ daemon_pid=
 
 daemon_start() { # [NAME=VALUE]...
 	[[ -z $daemon_pid ]] || fail "daemon_start: trestled runs already"
-	local said='' byte deadline=$((SECONDS + PATIENCE)) notify notify_pid
-	exec {notify}< <(exec socat -u UNIX-RECV:/run/notify STDOUT)
+	local notify_pid patience_pid ended=
+	rm -f /run/notify /run/notified
+	socat -u UNIX-RECVFROM:/run/notify CREATE:/run/notified & # ends with the first message, which is READY=1
 	notify_pid=$!
 	until [[ -S /run/notify ]]; do sleep 0.01; done
 
 	env TRESTLE_ACCEL="${TRESTLE_ACCEL:-tcg}" "$@" NOTIFY_SOCKET=/run/notify \
 		"$BUILD/trestled" -c "$CONFIG" -s "$STATE" -r "$RUN" --log-level debug >>"$DAEMON_LOG" 2>&1 &
 	daemon_pid=$!
-	until [[ $said == *READY=1* ]]; do # by byte: messages need not end with a newline
-		read -r -N1 -t 0.5 -u "$notify" byte && said+=$byte && continue
-		kill -0 "$daemon_pid" 2>/dev/null || fail "trestled ended before it was ready"
-		((SECONDS < deadline)) || fail "trestled did not say READY=1 within $PATIENCE s"
-	done
-	kill "$notify_pid"
-	exec {notify}<&-
-	rm -f /run/notify
+	sleep "$PATIENCE" &
+	patience_pid=$!
+	wait -n -p ended "$notify_pid" "$daemon_pid" "$patience_pid" || true
+	case $ended in
+	"$daemon_pid") fail "trestled ended before it was ready" ;;
+	"$patience_pid") fail "trestled did not say READY=1 within $PATIENCE s" ;;
+	esac
+	[[ $(</run/notified) == *READY=1* ]] || fail "trestled said '$(</run/notified)' before READY=1"
+	kill "$patience_pid"
+	wait "$patience_pid" 2>/dev/null || true
 }
 
 daemon_stop() {
