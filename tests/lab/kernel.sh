@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # lab: quick, inside, 120 s: the lab's kernel
-# What the lab promises to have is there and works, for trestle to be tested with: 802.1Q, bonds, VLAN-filtering bridges, the
-# openvswitch module, KVM and vhost.
+# What the lab promises to have is there and works, for trestle to be tested with: 802.1Q, bonds, VLAN-filtering bridges, policing,
+# br_netfilter, the openvswitch module, KVM and vhost.
 . "$(dirname "$0")/lib.sh"
 
 host a
@@ -56,7 +56,19 @@ done <<-END
 	gretap local 192.0.2.8 remote 192.0.2.9
 	vrf table 7
 END
-load openvswitch nf_conntrack_bridge nft_meta_bridge
-check "the openvswitch module serves" test -e /sys/module/openvswitch
+# What the kernel asks for itself when it is first used comes by its own call of modprobe: so that works, too.
+ip link set to-b nomaster
+tc qdisc add dev to-b ingress
+check "a policer" tc filter add dev to-b parent ffff: protocol all prio 1 matchall action police rate 1mbit burst 64k drop
+check "a shaper" tc qdisc add dev to-b root handle 1: htb default 1
+load openvswitch br_netfilter nf_conntrack_bridge nft_meta_bridge
+for module in 8021q bonding act_police sch_htb br_netfilter vhost_net openvswitch; do check "the module $module" test -e /sys/module/$module; done
+check "the openvswitch module serves" grep -q ovs_datapath <<<"$(genl ctrl list)"
+check "bridged packets can be sent to iptables" test -e /proc/sys/net/bridge/bridge-nf-call-iptables
+check "nft rules of the bridge family" nft -f - <<-END
+	table bridge x {
+		chain forward { type filter hook forward priority 0; ct state new meta ibrname "br0" drop; }
+	}
+END
 check "KVM" test -c /dev/kvm
 check "vhost" test -c /dev/vhost-net
