@@ -11,10 +11,10 @@ br0=$CONFIG/network/ifcfg-br0 eth0=$CONFIG/network/ifcfg-eth0 eth1=$CONFIG/netwo
 
 # A NIC with an address, a route and a bridge beside it; and what it is to become: other addresses, a port of the bridge.
 write_old() {
-	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=0 IPADDR=198.51.100.1 PREFIX=24 >"$br0"
-	printf '%s\n' DEVICE=eth0 IPADDR=192.0.2.1 PREFIX=24 GATEWAY=192.0.2.254 MTU=1400 >"$eth0"
+	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=0 IPADDR=198.51.100.1 PREFIX=24 NOZEROCONF=yes ARPCHECK=no >"$br0"
+	printf '%s\n' DEVICE=eth0 IPADDR=192.0.2.1 PREFIX=24 NOZEROCONF=yes ARPCHECK=no GATEWAY=192.0.2.254 MTU=1400 >"$eth0"
 	printf '%s\n' DEVICE=eth1 BRIDGE=br0 >"$eth1"
-	printf '%s\n' TYPE=Bridge DEVICE=br2 MACADDR=02:00:00:00:00:b2 MTU=1400 IPADDR=198.51.100.129 PREFIX=25 >"$CONFIG/network/ifcfg-br2"
+	printf '%s\n' TYPE=Bridge DEVICE=br2 MACADDR=02:00:00:00:00:b2 MTU=1400 IPADDR=198.51.100.129 PREFIX=25 NOZEROCONF=yes ARPCHECK=no >"$CONFIG/network/ifcfg-br2"
 	rm -f "$CONFIG/network/ifcfg-br1"
 }
 # What somebody else hung on what is ours goes with an apply, and is back after a rollback.
@@ -26,10 +26,10 @@ add_foreign() {
 }
 write_new() {
 	rm -f "$CONFIG/network/ifcfg-br2"
-	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=2 IPADDR=192.0.2.1 PREFIX=24 GATEWAY=192.0.2.253 >"$br0"
+	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=2 IPADDR=192.0.2.1 PREFIX=24 NOZEROCONF=yes ARPCHECK=no GATEWAY=192.0.2.253 >"$br0"
 	printf '%s\n' DEVICE=eth0 BRIDGE=br0 MTU=1450 >"$eth0"
-	printf '%s\n' DEVICE=eth1 IPADDR=203.0.113.1 PREFIX=24 >"$eth1"
-	printf '%s\n' TYPE=Bridge DEVICE=br1 MACADDR=02:00:00:00:00:b1 IPADDR=203.0.113.129 PREFIX=25 >"$CONFIG/network/ifcfg-br1"
+	printf '%s\n' DEVICE=eth1 IPADDR=203.0.113.1 PREFIX=24 NOZEROCONF=yes ARPCHECK=no >"$eth1"
+	printf '%s\n' TYPE=Bridge DEVICE=br1 MACADDR=02:00:00:00:00:b1 IPADDR=203.0.113.129 PREFIX=25 NOZEROCONF=yes ARPCHECK=no >"$CONFIG/network/ifcfg-br1"
 }
 # IPv6 link-local addresses are the kernel's own business; it makes them when it likes, and with the routes that belong to them.
 state() { kernel_state | grep -v '"fe80:\|"local":"fe80\|"dst":"ff00::/8"\|anycast\|multicast'; }
