@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "model/move.h"
 #include "netdev/netdev_internal.h"
 
 static bool has_bytes(const struct nlmsghdr *message, size_t fixed, uint16_t type, const uint8_t *bytes, size_t size)
@@ -93,6 +94,15 @@ static void keep_port(struct netdev *netdev, const struct interface *port, struc
     append(undo, replay);
 }
 
+/* Its metric holds the link's index, and a link that is made again has another one: it is made anew where it is wanted. */
+static bool is_zeroconf(const struct netdev_hanging_item *item, const struct interface *link)
+{
+    for (size_t i = 0; item->thing == NETDEV_ROUTE && i < link->route_count; i++)
+        if (move_is_zeroconf(&link->routes[i], link->index) && is_route(item->message, &link->routes[i]))
+            return true;
+    return false;
+}
+
 /* A link takes what hangs on it along, its ports' place too. */
 static void keep_link(struct netdev *netdev, struct step *step)
 {
@@ -106,7 +116,8 @@ static void keep_link(struct netdev *netdev, struct step *step)
         return;
     if (netdev_encode(netdev, &make, &undo, NULL) == 0 && netdev_hanging_read(netdev, step->interface, &hanging, NULL) == 0) {
         for (size_t i = 0; i < hanging.count; i++)
-            if (hanging.items[i].thing != NETDEV_KERNELS_ROUTE && hanging.items[i].thing != NETDEV_LEARNED)
+            if (hanging.items[i].thing != NETDEV_KERNELS_ROUTE && hanging.items[i].thing != NETDEV_LEARNED
+                && !is_zeroconf(&hanging.items[i], step->from))
                 append(&undo, netdev_replay_new(netdev, hanging.items[i].message, &twist));
         for (size_t i = 0; i < observed->count; i++)
             if (text_equal(observed->items[i]->master, step->interface))

@@ -110,19 +110,35 @@ static void end_pending(struct reconciler *reconciler, struct error *failure)
     journal_clear(journal);
 }
 
+static void settled(void *context, int result, const struct error *err, const struct plan *plan)
+{
+    struct reconciler *reconciler = context;
+    struct request *request = reconciler->queue.running;
+    struct error failure = request->failure;
+
+    (void)result, (void)err, (void)plan; /* what is left undone shows below */
+    if (!failure.code)
+        host_verify(reconciler, &request->problems, &failure);
+    queue_finish(reconciler, &reconciler->queue, -failure.code, failure.code ? &failure : NULL, NULL);
+    host_schedule(reconciler, 0.);
+}
+
+/* What is wanted of a link that had to be made again may hang on its new index. */
 static void pending_taken_back(void *context, int result, const struct error *err, const struct plan *plan)
 {
     struct reconciler *reconciler = context;
-    struct error failure = {0};
+    struct request *request = reconciler->queue.running;
+    struct plan rest = {.name = memory_string("rollback")};
+    struct network wanted = {0}, previous = {0};
 
     (void)plan;
     if (result < 0)
-        failure = *err;
-    end_pending(reconciler, &failure);
-    if (!failure.code)
-        host_verify(reconciler, &reconciler->queue.running->problems, &failure);
-    queue_finish(reconciler, &reconciler->queue, -failure.code, failure.code ? &failure : NULL, NULL);
-    host_schedule(reconciler, 0.);
+        request->failure = *err;
+    end_pending(reconciler, &request->failure);
+    host_wanted(reconciler, false, &wanted);
+    host_diff(reconciler, &wanted, &previous, false, &rest, &request->problems);
+    network_clear(&wanted);
+    run_plan(reconciler, &rest, settled, reconciler);
 }
 
 static void rollback_begin(struct reconciler *reconciler, struct request *request)

@@ -14,7 +14,7 @@ write_old() {
 	printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=0 IPADDR=198.51.100.1 PREFIX=24 NOZEROCONF=yes ARPCHECK=no >"$br0"
 	printf '%s\n' DEVICE=eth0 IPADDR=192.0.2.1 PREFIX=24 NOZEROCONF=yes ARPCHECK=no GATEWAY=192.0.2.254 MTU=1400 >"$eth0"
 	printf '%s\n' DEVICE=eth1 BRIDGE=br0 >"$eth1"
-	printf '%s\n' TYPE=Bridge DEVICE=br2 MACADDR=02:00:00:00:00:b2 MTU=1400 IPADDR=198.51.100.129 PREFIX=25 NOZEROCONF=yes ARPCHECK=no >"$CONFIG/network/ifcfg-br2"
+	printf '%s\n' TYPE=Bridge DEVICE=br2 MACADDR=02:00:00:00:00:b2 MTU=1400 IPADDR=198.51.100.129 PREFIX=25 ARPCHECK=no >"$CONFIG/network/ifcfg-br2"
 	rm -f "$CONFIG/network/ifcfg-br1"
 }
 # What somebody else hung on what is ours goes with an apply, and is back after a rollback.
@@ -32,7 +32,8 @@ write_new() {
 	printf '%s\n' TYPE=Bridge DEVICE=br1 MACADDR=02:00:00:00:00:b1 IPADDR=203.0.113.129 PREFIX=25 NOZEROCONF=yes ARPCHECK=no >"$CONFIG/network/ifcfg-br1"
 }
 # IPv6 link-local addresses are the kernel's own business; it makes them when it likes, and with the routes that belong to them.
-state() { kernel_state | grep -v '"fe80:\|"local":"fe80\|"dst":"ff00::/8"\|anycast\|multicast'; }
+# The metric of the route to 169.254.0.0/16 is 1000 and the link's index, which a bridge that is made again has a new one of.
+state() { kernel_state | sed '/169\.254\.0\.0/s/"metric":[0-9]*/"metric":"index"/' | grep -v '"fe80:\|"local":"fe80\|"dst":"ff00::/8"\|anycast\|multicast'; }
 is_old() { same "$old" "$(state)"; }
 is_new() { same "$new" "$(state)"; }
 nothing_pends() { trestle --json status | jq -e '.pending == null' && [[ ! -e $STATE/change.json && ! -e $STATE/change.committed ]]; }
