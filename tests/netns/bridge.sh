@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# covers: iface-bridge
 # A NIC goes into a bridge and out again: everything that hangs on it goes along and comes back, pings see nothing of it, the files follow,
 # who answered before is asked after, and whatever goes wrong leaves the host as it was. "As it was" is a comparison of kernel dumps.
 . "$(dirname "$0")/lib.sh"
