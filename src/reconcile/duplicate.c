@@ -32,6 +32,7 @@ struct check {
     uint32_t link_delay, wait; /* seconds */
     unsigned attempts;
     bool was_up;
+    bool planned;   /* FREE before the plan was made: the address is part of it. One that comes to be free later waits for the next */
     uint8_t mac[6]; /* of who has it */
     ev_timer timer; /* WAITS: LINKDELAY, or until it is given up to wait for a carrier */
 };
@@ -60,7 +61,7 @@ static struct check *find(const struct reconciler *reconciler, const char *inter
 
 static bool is_withheld(const struct check *check)
 {
-    return check && check->state != CHECK_FREE;
+    return check && !check->planned;
 }
 
 /* -- beginning and end -------------------------------------------------------------------------------------------------------------- */
@@ -101,10 +102,10 @@ static bool has_ended(const struct check *check, const void *context)
     return check->state == CHECK_FREE || check->state == CHECK_TAKEN;
 }
 
-static bool is_free(const struct check *check, const void *context)
+static bool is_planned(const struct check *check, const void *context)
 {
     (void)context;
-    return check->state == CHECK_FREE;
+    return check->planned;
 }
 
 static bool is_of_no_use(const struct check *check, const void *context)
@@ -139,9 +140,15 @@ void duplicate_clear(struct reconciler *reconciler)
     drop_where(reconciler, is_any, NULL);
 }
 
+void duplicate_plan(struct reconciler *reconciler)
+{
+    for (struct check *check = reconciler->checks; check; check = check->next)
+        check->planned = check->state == CHECK_FREE;
+}
+
 void duplicate_forget_free(struct reconciler *reconciler)
 {
-    drop_where(reconciler, is_free, NULL);
+    drop_where(reconciler, is_planned, NULL);
 }
 
 static bool is_on_host(const struct network *observed, const struct address *address)
@@ -344,10 +351,12 @@ bool duplicate_ask(struct reconciler *reconciler, struct request *request, const
     if (!request->asked)
         drop_where(reconciler, has_ended, NULL);
     duplicate_expect(reconciler, wanted);
+    duplicate_plan(reconciler);
     if (request->asked)
         return false;
     request->asked = true;
     duplicate_follow(reconciler);
+    duplicate_plan(reconciler);
     if (!any_asks(reconciler))
         return false;
     network_clear(&request->change.wanted);
@@ -414,7 +423,7 @@ void duplicate_withhold(const struct reconciler *reconciler, struct network *wan
 bool duplicate_adds(const struct reconciler *reconciler, const char *interface)
 {
     for (const struct check *check = reconciler->checks; check; check = check->next)
-        if (check->state == CHECK_FREE && text_equal(check->interface, interface))
+        if (check->planned && text_equal(check->interface, interface))
             return true;
     return false;
 }

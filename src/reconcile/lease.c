@@ -338,6 +338,7 @@ static void addresses_begin(struct reconciler *reconciler, struct request *reque
     struct network wanted, previous;
     struct plan plan = {.name = memory_string(request->name)};
 
+    duplicate_plan(reconciler);
     host_wanted(reconciler, true, &wanted);
     lease_previous(reconciler, &previous);
     host_diff(reconciler, &wanted, &previous, false, &plan, &request->problems);

@@ -285,6 +285,7 @@ bool duplicate_adds(const struct reconciler *reconciler, const char *interface);
 /* queue_finish for a request that brought new addresses: the requester is told when it is known of each whether it may come, and those
  * that may have come. A plan that is all or nothing and failed has brought none. */
 void duplicate_finish(struct reconciler *reconciler, int result, const struct error *err, const struct plan *plan);
+void duplicate_plan(struct reconciler *reconciler);        /* a plan is made now, and adds what has come to be free */
 void duplicate_forget_free(struct reconciler *reconciler); /* what came to be free has been added */
 /* Tells those who waited, when there is nothing left to wait for. */
 void duplicate_added(struct reconciler *reconciler);
