@@ -273,6 +273,15 @@ int file_list(const char *path, char ***ret_names, size_t *ret_count, struct err
     return 0;
 }
 
+void file_remove_left_over(const char *path)
+{
+    CLEANUP(close_directoryp) DIR *directory = opendir(path);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory)))
+        if (is_left_over(entry->d_name))
+            unlinkat(dirfd(directory), entry->d_name, 0);
+}
+
 void file_list_free(char **names, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -22,6 +22,9 @@ int file_make_directory(const char *path, mode_t mode, struct error *err); /* wi
 int file_list(const char *path, char ***ret_names, size_t *ret_count, struct error *err);
 void file_list_free(char **names, size_t count);
 
+/* Removes from a directory, if there is one, what interrupted writes left. For its only writer, which is not writing now. */
+void file_remove_left_over(const char *path);
+
 /* Removes a file or a directory with all in it; fine if it does not exist. Does not follow symlinks. */
 int file_remove(const char *path, struct error *err);
 

@@ -46,6 +46,15 @@ static void mend_applied(const struct copy *copy)
         rename(access(copy->fresh, F_OK) == 0 ? copy->fresh : copy->old, copy->applied);
 }
 
+/* The power went while a file was written. */
+static void remove_left_over(const struct files *files)
+{
+    for (size_t i = 0; i < files->settings->network_directory_count; i++)
+        file_remove_left_over(files->settings->network_directories[i]);
+    file_remove_left_over(files->settings->vm_directory);
+    file_remove_left_over(files->state_directory);
+}
+
 struct files *files_new(const char *state_directory, const char *run_directory, const struct settings *settings)
 {
     struct files *files = NEW(struct files);
@@ -57,6 +66,7 @@ struct files *files_new(const char *state_directory, const char *run_directory, 
     files->copy.applied = memory_format("%s/applied", state_directory);
     files->copy.old = memory_format("%s/applied.old", state_directory);
     mend_applied(&files->copy);
+    remove_left_over(files);
     return files;
 }
 

@@ -40,8 +40,6 @@ pends() { trestle --json status | jq -e '.pending != null'; }
 files_are_whole() {
 	[[ -e $STATE/applied ]] || return 0 # cut before the first start, or while the new copy took its place
 	check "what was applied is the old network or the new one" eval 'applied_is old || applied_is new'
-	check "no temporary file is left" same '' "$(find "$CONFIG" "$STATE" -type f ! -path "$CONFIG/vms/c[23].vm" \
-		! -path "$STATE/applied*/ifcfg-*" ! -path "$STATE/applied*/boot_id" ! -path "$STATE/change.*" ! -path "$STATE/unconfirmed")"
 	[[ ! -e $CONFIG/vms/c3.vm ]] || check "what was defined is whole" cmp "$CONFIG/vms/c3.vm" /run/c3.vm
 }
 
@@ -58,6 +56,8 @@ host_is_whole() {
 	for network in old new; do check "the files of the $network network are whole" files_are "/run/disk/networks/$network" $network; done
 	[[ ! -e $STATE/applied/ifcfg-br9 ]] || uplink=br9
 	check "nothing waits to be confirmed" not pends
+	check "no temporary file is left" same '' "$(find "$CONFIG" "$STATE" -type f ! -path "$CONFIG/vms/c[23].vm" \
+		! -path "$STATE/applied*/ifcfg-*" ! -path "$STATE/applied*/boot_id" ! -path "$STATE/change.*" ! -path "$STATE/unconfirmed")"
 	check "nothing is left of a change" same '' "$(find "$STATE" -name 'change.*')"
 	addresses=$(ip -j -4 address show | jq -r '.[] | select(.ifname != "lo") | .addr_info[] | "\(.label) \(.local)"' | sort | xargs)
 	case $name in

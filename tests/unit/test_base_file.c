@@ -232,6 +232,11 @@ static void natural_order(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(made); i++)
         put(made[i], "");
     assert_names(".", names, ARRAY_SIZE(names));
+    assert_int_equal(access("eth1.tmp-123", F_OK), 0);
+    file_remove_left_over(".");
+    file_remove_left_over("none");
+    assert_int_equal(access("eth1.tmp-123", F_OK), -1);
+    assert_names(".", names, ARRAY_SIZE(names));
     assert_int_equal(mkdir("empty", 0700), 0);
     assert_names("empty", NULL, 0);
     char **list;
