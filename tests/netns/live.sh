@@ -40,7 +40,7 @@ eventually "the guest answers" on peer ping -c1 -W1 192.0.2.11
 
 # --- from one bridge to another ---
 changes=$(guest_run c2 'cat /sys/class/net/eth0/carrier_changes')
-guest_run c2 'ping -i 0.1 -c 80 192.0.2.2 >/tmp/pings 2>&1 & echo started' >/dev/null
+guest_run c2 'ping -i 0.1 192.0.2.2 >/tmp/pings 2>&1 & echo started' >/dev/null
 for bridge in br1 br0 br1 br0; do
 	just_answered
 	check "to $bridge" trestle update-interface c2 --mac $mac --source $bridge
@@ -49,13 +49,11 @@ for bridge in br1 br0 br1 br0; do
 	seen=$(packets)
 	eventually "some pings go by it" passed $((seen + 5))
 done
-pings=
-for _ in $(seq 60); do
-	pings=$(guest_run c2 'grep packets /tmp/pings || true')
-	[[ -z $pings ]] || break
-	sleep 0.2
-done
-check "the guest lost none of its pings: $pings" grep -q '80 packets transmitted, 80 packets received' <<<"$pings"
+# Gaps between answers: the last ping may still be on its way. As many as it takes: how long that is, is the machine's business.
+guest_run c2 'killall -INT ping'
+answers=$(guest_run c2 'sed -n "s/.*seq=\([0-9]*\).*/\1/p" /tmp/pings')
+lost=$(awk 'NR > 1 { lost += $1 - last - 1 } { last = $1 } END { print (NR > 20 ? lost + 0 : "all") }' <<<"$answers")
+check "the guest lost none of its pings" same 0 "$lost"
 check "and saw no change of its link" same "$changes" "$(guest_run c2 'cat /sys/class/net/eth0/carrier_changes')"
 check "a bridge that is not there: refused" not trestle update-interface c2 --mac $mac --source br7
 check "the NIC stays where it was" on_bridge br0
