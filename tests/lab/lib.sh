@@ -23,7 +23,7 @@ kvm_scenario() { # MODEL
 	host peer
 	join here eth0 peer eth0
 	on peer ip address add 192.0.2.2/24 dev eth0
-	printf '%s\n' TYPE=Bridge DEVICE=br0 IPADDR=192.0.2.1 PREFIX=24 STP=no DELAY=0 >"$CONFIG/network/ifcfg-br0"
+	printf '%s\n' TYPE=Bridge DEVICE=br0 IPADDR=192.0.2.1 PREFIX=24 ARPCHECK=no STP=no DELAY=0 >"$CONFIG/network/ifcfg-br0"
 	printf '%s\n' DEVICE=eth0 BRIDGE=br0 >"$CONFIG/network/ifcfg-eth0"
 	vm c2 52:54:00:00:00:11,192.0.2.11/24 $nic,192.0.2.12/24 <<-END
 		[nic net0]
