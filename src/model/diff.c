@@ -110,7 +110,7 @@ static bool is_the_roots(const struct interface *observed, int field)
            && (field == FIELD_BRIDGE_FORWARD_DELAY || field == FIELD_BRIDGE_HELLO_TIME || field == FIELD_BRIDGE_MAX_AGE);
 }
 
-/* Options that a port loses when it changes its bridge, also those that it had as they are wanted. */
+/* Options that a port gets with its bridge: they are set also when what was seen before, of a port or of none, is as they are wanted. */
 #define BROUGHT_ALONG (FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS))
 
 field_set interface_changed_fields(const struct interface *wanted, const struct interface *observed)
@@ -128,7 +128,7 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
     if (interface_has(wanted, FIELD_UP) && wanted->up != observed->up)
         fields |= FIELD_BIT(FIELD_UP);
     if (interface_has(wanted, FIELD_MASTER) && !text_equal(wanted->master, observed->master))
-        fields |= FIELD_BIT(FIELD_MASTER) | (observed->master[0] ? wanted->set & BROUGHT_ALONG : 0);
+        fields |= FIELD_BIT(FIELD_MASTER) | (wanted->set & BROUGHT_ALONG);
     if (interface_has(wanted, FIELD_PORT_VLANS) && !port_vlans_same(wanted->vlans, observed->vlans))
         fields |= FIELD_BIT(FIELD_PORT_VLANS);
     if (interface_has(wanted, FIELD_INBOUND) && !rate_same(&wanted->inbound, &observed->inbound))
@@ -525,7 +525,7 @@ static void plan_primary(struct diff *diff, const struct interface *bond)
 
     if (observed && text_equal(observed->bond.primary, bond->bond.primary))
         return;
-    if (slave && text_equal(slave->master, bond->name))
+    if (!*bond->bond.primary || (slave && text_equal(slave->master, bond->name)))
         diff_set_link(diff, observed, bond, FIELD_BIT(FIELD_BOND_PRIMARY));
     else
         problems_add(diff->problems, true, bond->file, 0, 0, "%s: its primary slave is to be %s, which is none of its slaves", bond->name,
@@ -585,8 +585,10 @@ void network_diff(const struct network *wanted, const struct network *previous, 
 {
     struct diff diff = {.wanted = wanted, .previous = previous, .before = observed, .observed = observed, .adopt = adopt, .plan = plan,
                         .problems = problems};
-    struct network left = {0};
+    struct network left = {0}, stated = {0};
 
+    if (diff_unstate(&diff, &stated))
+        wanted = diff.wanted = &stated;
     diff.skipped = memory_new(wanted->count + 1);
     diff.depths = diff_depths(wanted, &diff.deepest);
     list_ports(&diff);
@@ -605,6 +607,7 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     rule_diff_add(&diff);
     for_each_wanted(&diff, address_diff_flush);
     network_clear(&left);
+    network_clear(&stated);
     free(diff.ports);
     free(diff.depths);
     free(diff.skipped);

@@ -117,7 +117,7 @@ static void check_parent(struct diff *diff, size_t index)
     const struct interface *wanted = diff->wanted->items[index];
     size_t parent_index;
 
-    if (!interface_has(wanted, FIELD_PARENT) || network_find(diff->observed, wanted->parent))
+    if (!interface_has(wanted, FIELD_PARENT) || !*wanted->parent || network_find(diff->observed, wanted->parent))
         return;
     parent_index = diff_index(diff->wanted, wanted->parent);
     if (parent_index == SIZE_MAX)

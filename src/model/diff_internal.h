@@ -35,6 +35,10 @@ void diff_skip(struct diff *diff, size_t index, bool warning, const char *format
 /* A link that somebody else made and that differs from its file. */
 bool diff_must_be_adopted(const struct interface *wanted, const struct interface *observed);
 
+/* diff_unstate.c: keys that the files stated before and don't any more. Gives whether there are any whose effect is to go; then
+ * ret_stated is what is wanted together with what a new link has in their places, the caller's. */
+bool diff_unstate(struct diff *diff, struct network *ret_stated);
+
 /* One interface that is there: as it is, as it was wanted before (NULL: not at all) and as it is wanted (NULL: not at all). */
 struct diff_link {
     const struct interface *observed, *previous, *wanted;

@@ -247,6 +247,8 @@ struct port_vlans {
     uint64_t tagged[64]; /* a bit per VLAN 1 … 4094 */
 };
 
+#define SYSCTL_AS_NEW INT32_MIN /* in a step: what a new interface has, which is the host's to say (…/conf/default/KEY) */
+
 /* A sysctl of one interface: /proc/sys/net/FAMILY/conf/INTERFACE/KEY. */
 struct sysctl {
     char name[40]; /* "ipv4/rp_filter", "ipv6/accept_ra" */

@@ -462,7 +462,7 @@ void option_reset(const struct option *option, void *object)
     if (option->type == OPTION_STRING || option->type == OPTION_VLANS)
         free(*(char **)place);
     memset(place, 0, size_of(option));
-    if (option->fallback)
+    if (option->fallback && *option->fallback)
         parse_value(option, place, option->fallback, NULL);
     if (option->field >= 0)
         *set_of(option->scope, object) |= FIELD_BIT(option->field);

@@ -59,7 +59,8 @@ struct option {
     size_t length;                /* OPTION_MAP, OPTION_TARGETS: of the array */
     bool by_number;               /* OPTION_CHOICE: the index itself is understood too */
     const char *const *choices;   /* OPTION_CHOICE, BOOL, STRING, NUMBER: NULL at the end */
-    const char *fallback;         /* the default, as a file would write it; NULL = none, or QEMU's or the kernel's own */
+    const char *fallback;         /* the default, as a file would write it ("": none); of an interface's field: what the kernel gives a
+                                   * new link; NULL = none, or QEMU's own, or one that no table tells */
     enum option_change change;
     const char *needs;            /* the kernel's configuration without which there is no such thing; NULL = all kernels have it */
     const char *help;             /* one line */

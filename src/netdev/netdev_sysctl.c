@@ -81,6 +81,24 @@ static int write_value(const char *path, int32_t value)
     return write(file, text, (size_t)length) == length ? 0 : errno;
 }
 
+/* What the host has for interfaces that come anew. */
+static int read_default(const char *name, int32_t *ret_value)
+{
+    const char *key = strchr(name, '/');
+    char path[160], text[16] = "";
+    int64_t value;
+
+    snprintf(path, sizeof(path), "/proc/sys/net/%.*s/conf/default%s", (int)(key - name), name, key);
+    CLEANUP(close_fdp) int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || read(file, text, sizeof(text) - 1) < 0)
+        return errno;
+    text[strcspn(text, "\n")] = 0;
+    if (text_number(text, INT32_MIN, INT32_MAX, &value) < 0)
+        return EINVAL;
+    *ret_value = (int32_t)value;
+    return 0;
+}
+
 static const char *cure(int code)
 {
     if (code == EROFS)
@@ -93,16 +111,20 @@ static const char *cure(int code)
 int netdev_sysctl_set(const struct step *step, struct error *err)
 {
     const char *key = strchr(step->sysctl.name, '/');
-    int family = key ? (int)(key - step->sysctl.name) : 0, code;
+    int family = key ? (int)(key - step->sysctl.name) : 0, code = 0;
+    int32_t value = step->sysctl.value;
     char path[160];
 
     if (!key)
         return -error_set(err, EINVAL, "%s: %s is no sysctl of an interface", step->interface, step->sysctl.name);
     snprintf(path, sizeof(path), "/proc/sys/net/%.*s/conf/%s%s", family, step->sysctl.name, step->interface, key);
     crash_point(path);
-    code = write_value(path, step->sysctl.value);
+    if (value == SYSCTL_AS_NEW)
+        code = read_default(step->sysctl.name, &value);
+    if (code == 0)
+        code = write_value(path, value);
     if (code == 0 || (code == ENOENT && step->inverse)) /* its interface went, or never came */
         return 0;
-    error_errno(err, code, "write %d to %s", step->sysctl.value, path);
+    error_errno(err, code, "write %d to %s", value, path);
     return -error_set(err, code, "%s%s", err->text, cure(code));
 }

@@ -73,7 +73,7 @@ static void add_row(struct text *text, const struct option *row)
     text_add(text, "\n\t");
     add_escaped(text, row->help);
     text_add(text, ".");
-    if (row->fallback) {
+    if (row->fallback && *row->fallback) {
         text_add(text, " Default: ");
         add_escaped(text, row->fallback);
         text_add(text, ".");

@@ -386,6 +386,179 @@ static void onboot_no_is_neither_brought_up_nor_removed(void **state)
     expect(&host, false, "");
 }
 
+/* -- keys that the files state no more ---------------------------------------------------------------------------------------------------- */
+
+static const uint8_t other_mac[6] = {2, 0, 0, 0, 0, 9};
+
+static void set_mtu(struct interface *interface, uint32_t mtu)
+{
+    interface->mtu = mtu;
+    interface->set |= FIELD_BIT(FIELD_MTU);
+}
+
+static void set_mac(struct interface *interface, const uint8_t mac[6])
+{
+    memcpy(interface->mac, mac, 6);
+    interface->set |= FIELD_BIT(FIELD_MAC);
+}
+
+static void unstated_options_are_the_kernels_again(void **state)
+{
+    struct fixture host = {0};
+    struct interface *bridge;
+
+    (void)state;
+    put(&host.wanted, "br0", INTERFACE_BRIDGE);
+    bridge = want_bridge(&host.previous, "br0");
+    bridge->bridge.stp = true;
+    bridge = see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE);
+    bridge->set |= FIELD_BIT(FIELD_BRIDGE_STP) | FIELD_BIT(FIELD_BRIDGE_FORWARD_DELAY);
+    bridge->bridge.stp = true;
+    bridge->bridge.forward_delay = 400;
+    expect(&host, false, "link-set: set br0 stp yes → no, forward_delay 4 → 15\n");
+}
+
+static void unstated_options_that_nobody_stated_stay(void **state)
+{
+    struct fixture host = {0};
+    struct interface *bridge;
+
+    (void)state;
+    put(&host.wanted, "br0", INTERFACE_BRIDGE);
+    put(&host.previous, "br0", INTERFACE_BRIDGE);
+    bridge = see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE);
+    bridge->set |= FIELD_BIT(FIELD_BRIDGE_STP) | FIELD_BIT(FIELD_MTU);
+    bridge->bridge.stp = true;
+    bridge->mtu = 1400;
+    expect(&host, false, "");
+}
+
+/* Named still, and not at all any more. */
+static void a_nic_gets_its_own_mac_and_mtu_back(void **state)
+{
+    static const char *const names[] = {"eth0", "eth1"};
+    struct fixture host = {0};
+
+    (void)state;
+    put(&host.wanted, "eth0", INTERFACE_ETHERNET);
+    for (size_t i = 0; i < 2; i++) {
+        struct interface *previous = put(&host.previous, names[i], INTERFACE_ETHERNET);
+        struct interface *observed = see(&host.observed, names[i], INTERFACE_ETHERNET, OWNER_FOREIGN);
+
+        set_mtu(previous, 9000);
+        set_mac(previous, other_mac);
+        set_mtu(observed, 9000);
+        set_mac(observed, other_mac);
+        memcpy(observed->permanent_mac, nic_mac, 6);
+    }
+    expect(&host, false,
+           "link-set: set eth0 mac 02:00:00:00:00:09 → 52:54:00:aa:bb:01, mtu 9000 → 1500\n"
+           "link-set: set eth1 mac 02:00:00:00:00:09 → 52:54:00:aa:bb:01, mtu 9000 → 1500\n");
+}
+
+static void a_mac_that_nobody_knows_stays(void **state)
+{
+    struct fixture host = {0};
+
+    (void)state;
+    put(&host.wanted, "br0", INTERFACE_BRIDGE);
+    set_mac(put(&host.previous, "br0", INTERFACE_BRIDGE), other_mac);
+    set_mac(see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE), other_mac);
+    expect(&host, false, "");
+}
+
+/* A VLAN has the MTU of what it lies on, and a bridge the least of its ports'. */
+static void an_unstated_mtu_follows_from_other_links(void **state)
+{
+    struct fixture host = {0};
+    struct interface *vlan;
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        set_mtu(put(i ? &host.previous : &host.wanted, "eth0", INTERFACE_ETHERNET), 9000);
+    set_mtu(see(&host.observed, "eth0", INTERFACE_ETHERNET, OWNER_FOREIGN), 9000);
+    vlan = put(&host.wanted, "eth0.5", INTERFACE_VLAN);
+    text_copy(vlan->parent, sizeof(vlan->parent), "eth0");
+    set_master(vlan, "br0");
+    set_mtu(put(&host.previous, "eth0.5", INTERFACE_VLAN), 1400);
+    vlan = see(&host.observed, "eth0.5", INTERFACE_VLAN, OWNER_TRESTLE);
+    text_copy(vlan->parent, sizeof(vlan->parent), "eth0");
+    set_master(vlan, "br0");
+    set_mtu(vlan, 1400);
+    put(&host.wanted, "br0", INTERFACE_BRIDGE);
+    set_mtu(put(&host.previous, "br0", INTERFACE_BRIDGE), 1300);
+    set_mtu(see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE), 1300);
+    expect(&host, false,
+           "link-set: set br0 mtu 1300 → 9000\n"
+           "link-set: set eth0.5 mtu 1400 → 9000\n");
+}
+
+static void unstated_port_options_go_while_it_is_a_port(void **state)
+{
+    struct fixture host = {0};
+    struct interface *port;
+
+    (void)state;
+    put(&host.wanted, "br0", INTERFACE_BRIDGE);
+    see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE);
+    set_master(put(&host.wanted, "eth0", INTERFACE_ETHERNET), "br0");
+    port = put(&host.previous, "eth0", INTERFACE_ETHERNET);
+    set_master(port, "br0");
+    port->set |= FIELD_BIT(FIELD_PORT_LEARNING) | FIELD_BIT(FIELD_PORT_COST);
+    port = see(&host.observed, "eth0", INTERFACE_ETHERNET, OWNER_FOREIGN);
+    set_master(port, "br0");
+    port->set |= FIELD_BIT(FIELD_PORT_LEARNING) | FIELD_BIT(FIELD_PORT_COST);
+    port->port.cost = 7;
+    expect(&host, false,
+           "link-set: set eth0 learning no → yes\n"
+           "warning: eth0: its path_cost stays 7 until it leaves br0: only for a new port the kernel chooses one by its speed\n");
+}
+
+static void an_unstated_bond_mode_makes_the_bond_anew(void **state)
+{
+    struct fixture host = {0};
+    struct interface *bond;
+
+    (void)state;
+    put(&host.wanted, "bond0", INTERFACE_BOND);
+    bond = put(&host.previous, "bond0", INTERFACE_BOND);
+    bond->set |= FIELD_BIT(FIELD_BOND_MODE) | FIELD_BIT(FIELD_BOND_MIIMON);
+    bond = see(&host.observed, "bond0", INTERFACE_BOND, OWNER_TRESTLE);
+    bond->set |= FIELD_BIT(FIELD_BOND_MODE) | FIELD_BIT(FIELD_BOND_MIIMON);
+    bond->bond.mode = BOND_LACP;
+    bond->bond.miimon = 100;
+    expect(&host, false,
+           "link-delete: delete bond bond0, to make it anew: bond_mode 802.3ad → balance-rr\n"
+           "link-create: create bond bond0 (bond_mode balance-rr, miimon 0)\n");
+}
+
+static void put_sysctl(struct interface *interface, const char *name, int32_t value)
+{
+    struct sysctl *sysctl = APPEND(interface->sysctls, interface->sysctl_count);
+
+    text_copy(sysctl->name, sizeof(sysctl->name), name);
+    sysctl->value = value;
+    interface->set |= FIELD_BIT(FIELD_SYSCTLS);
+}
+
+static void unstated_sysctls_are_the_hosts_again(void **state)
+{
+    struct fixture host = {0};
+    struct interface *nic;
+
+    (void)state;
+    put(&host.wanted, "eth0", INTERFACE_ETHERNET);
+    nic = put(&host.previous, "eth0", INTERFACE_ETHERNET);
+    put_sysctl(nic, "ipv6/accept_ra", 2);
+    put_sysctl(nic, "ipv6/mtu", 1280);
+    nic = see(&host.observed, "eth0", INTERFACE_ETHERNET, OWNER_FOREIGN);
+    put_sysctl(nic, "ipv6/accept_ra", 2);
+    put_sysctl(nic, "ipv6/mtu", 1280);
+    expect(&host, false,
+           "sysctl-set: set eth0 ipv6/accept_ra 2 → as a new interface has it\n"
+           "sysctl-set: set eth0 ipv6/mtu 1280 → 1500\n");
+}
+
 static void a_step_and_its_inverse_cancel(void **state)
 {
     struct fixture host = {0};
@@ -536,6 +709,14 @@ int main(void)
         cmocka_unit_test(a_default_route_moves_with_its_address),
         cmocka_unit_test(a_foreign_default_route_is_not_touched),
         cmocka_unit_test(onboot_no_is_neither_brought_up_nor_removed),
+        cmocka_unit_test(unstated_options_are_the_kernels_again),
+        cmocka_unit_test(unstated_options_that_nobody_stated_stay),
+        cmocka_unit_test(a_nic_gets_its_own_mac_and_mtu_back),
+        cmocka_unit_test(a_mac_that_nobody_knows_stays),
+        cmocka_unit_test(an_unstated_mtu_follows_from_other_links),
+        cmocka_unit_test(unstated_port_options_go_while_it_is_a_port),
+        cmocka_unit_test(an_unstated_bond_mode_makes_the_bond_anew),
+        cmocka_unit_test(unstated_sysctls_are_the_hosts_again),
         cmocka_unit_test(a_step_and_its_inverse_cancel),
         cmocka_unit_test(a_vm_is_started_with_its_taps_first),
         cmocka_unit_test(a_new_nic_is_recorded_before_qemu_hears_of_it),

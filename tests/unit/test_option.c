@@ -151,7 +151,7 @@ static void test_fallbacks_parse(void **state)
     FOR_EACH_ROW(row) {
         union object object = {0};
         struct error err = {0};
-        if (!has_value(row) || !row->fallback)
+        if (!has_value(row) || !row->fallback || !*row->fallback)
             continue;
         if (option_parse(row, &object, row->fallback, &err) < 0)
             fail_msg("%s: %s", row->key, err.text);
