@@ -18,6 +18,7 @@ enum netdev_value {
     NETDEV_U8,    /* from and to a uint32_t */
     NETDEV_U16,
     NETDEV_U32,
+    NETDEV_U64,   /* a time, of which 32 bits are enough */
     NETDEV_BOOL8, /* from and to a bool */
     NETDEV_BOOL32,
     NETDEV_MAC,
@@ -44,7 +45,6 @@ struct netdev_kind {
     field_set link_fields; /* of rows and put_link together */
     /* IFLA_INFO_SLAVE_DATA of a port of such a link */
     void (*parse_port)(const struct nlattr *data, struct interface *interface);
-    void (*put_port)(struct nlmsghdr *message, const struct interface *interface, field_set fields);
     field_set port_fields;
     /* The VLANs of a port, or of such a link itself: IFLA_AF_SPEC of its AF_BRIDGE message (NULL: it had none); may be NULL */
     void (*parse_vlans)(const struct nlattr *spec, struct port_vlans *ret_vlans);

@@ -199,8 +199,6 @@ static void add_port(struct netdev_request *request, const struct interface *to,
         mnl_attr_put_strz(&draft.header, IFLA_INFO_SLAVE_KIND, kind->name);
         data = mnl_attr_nest_start(&draft.header, IFLA_INFO_SLAVE_DATA);
         netdev_row_put(&draft, kind->port_rows, kind->port_row_count, to, fields);
-        if (kind->put_port)
-            kind->put_port(&draft.header, to, fields & kind->port_fields);
         mnl_attr_nest_end(&draft.header, data);
         mnl_attr_nest_end(&draft.header, info);
         describe(draft.message.what, sizeof(draft.message.what), to, fields & (kind->port_fields | FIELD_BIT(FIELD_UP)));

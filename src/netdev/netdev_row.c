@@ -6,7 +6,7 @@
 
 static size_t size_of(enum netdev_value value)
 {
-    static const size_t sizes[] = {[NETDEV_U8] = 1,     [NETDEV_U16] = 2, [NETDEV_U32] = 4, [NETDEV_BOOL8] = 1,
+    static const size_t sizes[] = {[NETDEV_U8] = 1,     [NETDEV_U16] = 2, [NETDEV_U32] = 4, [NETDEV_U64] = 8, [NETDEV_BOOL8] = 1,
                                    [NETDEV_BOOL32] = 4, [NETDEV_MAC] = 6, [NETDEV_LINK] = 4};
 
     return sizes[value];
@@ -14,6 +14,10 @@ static size_t size_of(enum netdev_value value)
 
 static uint32_t number_in(const struct nlattr *attribute, size_t size)
 {
+    uint64_t wide = size == 8 ? mnl_attr_get_u64(attribute) : 0;
+
+    if (size == 8)
+        return wide < UINT32_MAX ? (uint32_t)wide : UINT32_MAX;
     return size == 1 ? mnl_attr_get_u8(attribute) : size == 2 ? mnl_attr_get_u16(attribute) : mnl_attr_get_u32(attribute);
 }
 
@@ -49,8 +53,10 @@ static void put_number(struct nlmsghdr *message, uint16_t type, size_t size, uin
         mnl_attr_put_u8(message, type, (uint8_t)number);
     else if (size == 2)
         mnl_attr_put_u16(message, type, (uint16_t)number);
-    else
+    else if (size == 4)
         mnl_attr_put_u32(message, type, number);
+    else
+        mnl_attr_put_u64(message, type, number);
 }
 
 static void put_value(struct netdev_draft *draft, const struct netdev_row *row, const char *place)

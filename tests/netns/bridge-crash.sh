@@ -31,22 +31,6 @@ check "and out of it" trestle iface-unbridge br0
 first=$(state)
 daemon_stop
 
-crashes_at() { # N COMMAND...
-	local status=0
-	echo "$1" >"$RUN/crash"
-	"${@:2}" >/dev/null 2>&1 || true
-	rm -f "$RUN/crash"
-	if kill -0 "$daemon_pid" 2>/dev/null && trestle list >/dev/null 2>&1; then
-		return 1
-	fi
-	wait "$daemon_pid" || status=$?
-	daemon_pid=
-	((status == 137)) || fail "trestled: ended with status $status before message $1 of: ${*:2}"
-}
-quietly() { # DESCRIPTION COMMAND...: says only what goes wrong
-	local output
-	output=$("${@:2}" 2>&1) || fail "$1"$'\n'"$output"
-}
 walk() { # COMMAND BACK: each as words
 	local n olds=0 news=0
 	for ((n = 1; n < 300; n++)); do

@@ -156,22 +156,6 @@ rm "$CONFIG/network/ifcfg-br9"
 # --- the daemon dies before any single message ---
 daemon_stop
 daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
-crashes_at() { # N COMMAND...
-	local status=0
-	echo "$1" >"$RUN/crash"
-	"${@:2}" >/dev/null 2>&1 || true
-	rm -f "$RUN/crash"
-	if kill -0 "$daemon_pid" 2>/dev/null && trestle list >/dev/null 2>&1; then
-		return 1
-	fi
-	wait "$daemon_pid" || status=$?
-	daemon_pid=
-	((status == 137)) || fail "trestled: ended with status $status before message $1 of: ${*:2}"
-}
-quietly() { # DESCRIPTION COMMAND...: says only what goes wrong
-	local output
-	output=$("${@:2}" 2>&1) || fail "$1"$'\n'"$output"
-}
 settled() { is_old || is_new; }
 walk() { # NAME COMMAND...
 	local n old_count=0 new_count=0

@@ -21,25 +21,6 @@ Model=e1000
 MAC=52:54:00:00:00:13
 END
 
-# Runs the command in a daemon that is to die before its message N; true when it did die.
-crashes_at() { # N COMMAND...
-	local status=0
-	echo "$1" >"$RUN/crash"
-	"${@:2}" >/dev/null 2>&1 || true
-	rm -f "$RUN/crash"
-	if kill -0 "$daemon_pid" 2>/dev/null && "$BUILD/trestle" -S "$RUN/trestle.sock" list >/dev/null 2>&1; then
-		return 1
-	fi
-	wait "$daemon_pid" || status=$?
-	daemon_pid=
-	((status == 137)) || fail "trestled: ended with status $status before message $1 of: ${*:2}"
-}
-
-quietly() { # DESCRIPTION COMMAND...: says only what goes wrong
-	local output
-	output=$("${@:2}" 2>&1) || fail "$1"$'\n'"$output"
-}
-
 taps() { ip -j -d link show | jq -r '.[] | select(.linkinfo.info_kind == "tun") | .ifname' | sort | xargs; }
 listed() { trestle --json domiflist "$1" | jq -r '.[] | select(.live) | .interface' | sort | xargs; }
 in_qemu() { # VM: the NICs' ids that QEMU has

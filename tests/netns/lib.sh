@@ -67,6 +67,11 @@ check() { # DESCRIPTION COMMAND...
 	fi
 }
 
+quietly() { # DESCRIPTION COMMAND...: says only what goes wrong
+	local output
+	output=$("${@:2}" 2>&1) || fail "$1"$'\n'"$output"
+}
+
 eventually() { # DESCRIPTION COMMAND...
 	local deadline=$((SECONDS + PATIENCE))
 	until "${@:2}" >/dev/null 2>&1; do
@@ -176,6 +181,21 @@ daemon_kill9() {
 }
 
 trestle() { "$BUILD/trestle" -S "$RUN/trestle.sock" "$@"; }
+
+# Kills the daemon, started with TRESTLE_CRASH_FILE=$RUN/crash, before its message N of a command; true when it did die. One that did
+# not counts on: start it anew.
+crashes_at() { # N COMMAND...
+	local status=0
+	echo "$1" >"$RUN/crash"
+	"${@:2}" >/dev/null 2>&1 || true
+	rm -f "$RUN/crash"
+	if kill -0 "$daemon_pid" 2>/dev/null && trestle list >/dev/null 2>&1; then
+		return 1
+	fi
+	wait "$daemon_pid" || status=$?
+	daemon_pid=
+	((status == 137)) || fail "trestled: ended with status $status before message $1 of: ${*:2}"
+}
 
 # --- guests ---
 

@@ -126,16 +126,6 @@ check "  nothing by hand is remembered" reason_is eth2 up
 check "  the plan is empty" trestle plan
 
 # --- the daemon is killed before each message ---
-crashes_at() { # N COMMAND...; true when it was
-	local status=0
-	echo "$1" >"$RUN/crash"
-	"${@:2}" >/dev/null 2>&1 || true
-	rm -f "$RUN/crash"
-	trestle plan >/dev/null 2>&1 || (($? == 2)) && return 1
-	wait "$daemon_pid" || status=$?
-	daemon_pid=
-	((status == 137)) || fail "trestled: ended with status $status before message $1 of: ${*:2}"
-}
 walk() { # VERB STATE-BEFORE STATE-AFTER
 	local n now
 	for ((n = 1; n < 100; n++)); do
