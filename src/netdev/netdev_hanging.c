@@ -63,7 +63,7 @@ static bool hop_is_there(const struct nlattr *multipath, uint32_t index)
     const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
     int rest = mnl_attr_get_payload_len(multipath);
 
-    for (; RTNH_OK(hop, rest); rest -= (int)RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+    for (; rest >= (int)sizeof(*hop) && RTNH_OK(hop, rest); rest -= (int)RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
         if ((uint32_t)hop->rtnh_ifindex == index)
             return true;
     return false;

@@ -177,7 +177,7 @@ static void make_multipath(struct making *making, const struct nlattr *attribute
     int rest = mnl_attr_get_payload_len(attribute);
 
     put_same(making, attribute);
-    for (; RTNH_OK(hop, rest); rest -= (int)RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+    for (; rest >= (int)sizeof(*hop) && RTNH_OK(hop, rest); rest -= (int)RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
         hop->rtnh_flags &= ROUTE_FLAGS;
         put_index(making, &hop->rtnh_ifindex, (uint32_t)hop->rtnh_ifindex);
     }

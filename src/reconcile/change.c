@@ -172,7 +172,7 @@ static void take_running_back(struct reconciler *reconciler, const struct error 
 /* -- the way forward -------------------------------------------------------------------------------------------------------------- */
 
 /* What is pending is taken back in the order: the latest first. */
-static void keep_running(struct journal *journal)
+static void keep_steps(struct journal *journal)
 {
     struct plan *kept = &journal->kept.undo, *latest = &journal->running.undo;
 
@@ -182,6 +182,11 @@ static void keep_running(struct journal *journal)
     free(kept->name);
     *kept = *latest;
     *latest = (struct plan){0};
+}
+
+static void keep_running(struct journal *journal)
+{
+    keep_steps(journal);
     if (journal->transaction) { /* its files and hands are kept already */
         free(TAKE_POINTER(journal->running.hands));
     } else {
@@ -322,6 +327,20 @@ static void steps_ended(void *context, int result, const struct error *err, cons
         request->change.check(reconciler, request);
     else
         accept(reconciler, request);
+}
+
+void change_note(struct reconciler *reconciler, struct plan *plan)
+{
+    struct error err = {0};
+
+    if (!reconciler->journal.pending || !plan->count)
+        return;
+    reconciler->providers.network_keep(reconciler->providers.netdev, plan);
+    if (record_steps(reconciler, plan, &err) < 0)
+        log_error("%s: %s", reconciler->journal.name, err.text);
+    keep_steps(&reconciler->journal);
+    if (journal_write(reconciler, true, &err) < 0)
+        log_error("%s: %s", reconciler->journal.name, err.text);
 }
 
 static void tell(struct plan *told, const struct plan *plan)

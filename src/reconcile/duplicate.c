@@ -372,11 +372,14 @@ bool duplicate_ask(struct reconciler *reconciler, struct request *request, const
 
 static bool covers(const struct address *address, const struct route *route)
 {
-    uint32_t host, gateway, mask = address->prefix ? htonl(~(uint32_t)0 << (32 - address->prefix)) : 0;
+    uint32_t host, gateway, mask;
 
+    if (address->family != AF_INET || address->prefix > 32)
+        return false;
+    mask = address->prefix ? htonl(~(uint32_t)0 << (32 - address->prefix)) : 0;
     memcpy(&host, address->bytes, sizeof(host));
     memcpy(&gateway, route->gateway, sizeof(gateway));
-    return address->family == AF_INET && !((host ^ gateway) & mask);
+    return !((host ^ gateway) & mask);
 }
 
 static bool is_reached(const struct interface *interface, const struct route *route)

@@ -237,20 +237,36 @@ static bool has_problem(const struct problems *problems, const char *text)
     return false;
 }
 
+/* Addresses of which nobody has said anything are about to be added, and the routes with them. */
+static bool is_on_its_way(const struct reconciler *reconciler, const struct step *step)
+{
+    return (step->op == STEP_ADDRESS_ADD || step->op == STEP_ROUTE_ADD) && duplicate_adds(reconciler, step->interface);
+}
+
+static const struct step *find_undone(const struct reconciler *reconciler, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (!is_on_its_way(reconciler, &plan->steps[i]))
+            return &plan->steps[i];
+    return NULL;
+}
+
 int host_verify(struct reconciler *reconciler, struct problems *known, struct error *err)
 {
     struct plan plan = {0};
     struct problems problems = {0};
     struct network wanted = {0}, none = {0};
+    const struct step *undone;
     int result = 0;
 
     network_copy(&reconciler->wanted, &wanted);
     hand_overlay(&reconciler->hands, &wanted);
     duplicate_withhold(reconciler, &wanted);
     host_diff(reconciler, &wanted, &none, true, &plan, &problems);
-    if (plan.count)
-        result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s",
-                           plan.steps[0].object, plan.steps[0].text, plan.count > 1 ? ", and more: see 'trestle plan'" : "");
+    undone = find_undone(reconciler, &plan);
+    if (undone)
+        result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s", undone->object,
+                           undone->text, plan.count > 1 ? ", and more: see 'trestle plan'" : "");
     for (size_t i = 0; i < problems.count; i++) {
         const struct problem *problem = &problems.items[i];
 

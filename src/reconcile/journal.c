@@ -167,8 +167,11 @@ int journal_read(struct reconciler *reconciler, struct error *err)
     result = part_from_json(json_object_get(json, "kept"), &journal->kept, err);
     if (result == 0)
         result = part_from_json(json_object_get(json, "running"), &journal->running, err);
-    if (result == 0)
+    if (result == 0) {
+        journal->kept.undo.name = memory_format("take back %s", journal->name);
+        journal->running.undo.name = memory_string(journal->kept.undo.name);
         return 1;
+    }
     journal_clear(journal);
     return error_prefix(err, "%s", path);
 }

@@ -345,6 +345,7 @@ static void addresses_begin(struct reconciler *reconciler, struct request *reque
     leave_out_others(reconciler, &plan);
     network_clear(&wanted);
     network_clear(&previous);
+    change_note(reconciler, &plan);
     run_plan(reconciler, &plan, addresses_ended, reconciler);
 }
 

@@ -96,6 +96,8 @@ int change_may_begin(const struct reconciler *reconciler, const struct request *
  * checks, and makes all of it final, or pending. What fails on the way takes all of it back. Ends in queue_finish. Takes the plan. */
 void change_run(struct reconciler *reconciler, struct request *request, struct plan *plan);
 void change_checked(struct reconciler *reconciler, int result, const struct error *err);
+/* Of a plan that follows from a change that is pending (its addresses, when nobody else has them), before it is run: it goes with it. */
+void change_note(struct reconciler *reconciler, struct plan *plan);
 /* For change_pending.c and change_recover.c. */
 void change_want(struct reconciler *reconciler, struct network *wanted); /* takes it */
 /* What could not be put back is added to the failure. */

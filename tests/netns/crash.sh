@@ -30,7 +30,8 @@ in_qemu() { # VM: the NICs' ids that QEMU has
 		sed -n 's/^iff:\t//p' "/proc/$pid/fdinfo/$fd"
 	done | sort | xargs
 }
-settled() { trestle plan >/dev/null && [[ $(taps) == "$(listed c2)" ]] && [[ $(in_qemu c2) == "$(listed c2)" ]]; }
+plugged() { trestle --json domiflist "$1" | jq -e 'all(.state == "plugged")' >/dev/null; } # none is on its way out
+settled() { trestle plan >/dev/null && plugged c2 && [[ $(taps) == "$(listed c2)" ]] && [[ $(in_qemu c2) == "$(listed c2)" ]]; }
 
 walk() { # NAME PREPARE COMMAND...
 	local n name=$1 prepare=$2
