@@ -3,6 +3,7 @@
  *
  * - the new link gets everything first, and knows the neighbours of the old one;
  * - what leaves does so by the NIC as long as the bridge is not known to carry packets: it may, being a port or not;
+ * - what comes in while the NIC is a port that does not forward yet, or no more, is handed to the bridge's link (netdev_divert.c);
  * - routes are replaced in place, never deleted and added;
  * - the old link loses what it had when nothing needs it any more.
  *
@@ -16,6 +17,7 @@
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,10 +110,17 @@ static bool is_connected(const struct netdev_hanging_item *item)
 
 /* -- steps ------------------------------------------------------------------------------------------------------------------------ */
 
-static struct step *add_replay(struct moving *moving, const char *interface, struct replay *said, struct replay *undo, const char *text)
+__attribute__((format(printf, 5, 6))) static struct step *add_replay(struct moving *moving, const char *interface, struct replay *said,
+                                                                     struct replay *undo, const char *format, ...)
 {
-    struct step *step = plan_add(moving->plan, STEP_REPLAY, interface, "%s", text);
+    struct step *step;
+    va_list values;
+    char text[160];
 
+    va_start(values, format);
+    vsnprintf(text, sizeof(text), format, values);
+    va_end(values);
+    step = plan_add(moving->plan, STEP_REPLAY, interface, "%s", text);
     text_copy(step->interface, sizeof(step->interface), interface);
     step->replay = said;
     step->undo = undo;
@@ -142,12 +151,6 @@ static uint32_t meanwhile(const struct netdev_hanging_item *item)
     return family_of(item) == AF_INET6 ? IFA_F_NODAD : 0;
 }
 
-static const char *words(const char *format, const char *link, char *buffer, size_t size)
-{
-    snprintf(buffer, size, "%s %s", format, link);
-    return buffer;
-}
-
 /* A dump gives the oldest IPv4 address first and the newest IPv6 address. The order counts: the first one is the source of what goes
  * out, and of IPv4 the first of a network takes its secondaries along when it goes. */
 static const struct netdev_hanging_item *by_age(const struct moving *moving, int family, size_t oldest)
@@ -160,8 +163,6 @@ static const struct netdev_hanging_item *by_age(const struct moving *moving, int
 
 static void add_addresses(struct moving *moving, int family)
 {
-    char text[64];
-
     for (size_t i = 0; i < moving->hanging.count; i++) {
         const struct netdev_hanging_item *item = by_age(moving, family, i);
 
@@ -169,20 +170,18 @@ static void add_addresses(struct moving *moving, int family)
             continue;
         moving->moved->addresses += !is_link_local(address_of(item));
         add_replay(moving, moving->to, on(moving, item, moving->to, MAKE, meanwhile(item)), off(moving, item, moving->to),
-                   words("give the same address to", moving->to, text, sizeof(text)));
+                   "give %s to %s", bridge_words(item).text, moving->to);
     }
 }
 
 static void delete_addresses(struct moving *moving, int family)
 {
-    char text[64];
-
     for (size_t i = moving->hanging.count; i-- > 0;) {
         const struct netdev_hanging_item *item = by_age(moving, family, i);
 
         if (item)
             add_replay(moving, moving->from, off(moving, item, NULL), on(moving, item, NULL, MAKE, meanwhile(item)),
-                       words("take the address from", moving->from, text, sizeof(text)));
+                       "take %s from %s", bridge_words(item).text, moving->from);
     }
 }
 
@@ -190,34 +189,28 @@ static void delete_addresses(struct moving *moving, int family)
  * routes again, it takes from them the flags that they came back with. */
 static void settle_old_addresses(struct moving *moving)
 {
-    char text[64];
-
     for (size_t i = 0; i < moving->hanging.count; i++) {
         const struct netdev_hanging_item *item = &moving->hanging.items[i];
 
         if (moves(moving, item) && family_of(item) == AF_INET6)
             add_replay(moving, moving->from, on(moving, item, NULL, SET, 0), on(moving, item, NULL, SET, 0),
-                       words("keep the flags of an address of", moving->from, text, sizeof(text)));
+                       "keep the flags of %s on %s", bridge_words(item).text, moving->from);
     }
 }
 
 static void settle_new_addresses(struct moving *moving)
 {
-    char text[64];
-
     for (size_t i = 0; i < moving->hanging.count; i++) {
         const struct netdev_hanging_item *item = &moving->hanging.items[i];
 
         if (moves(moving, item) && family_of(item) == AF_INET6 && !is_there(moving, item))
             add_replay(moving, moving->to, on(moving, item, moving->to, SET, 0), NULL,
-                       words("let the address have its own flags on", moving->to, text, sizeof(text)));
+                       "let %s have its own flags on %s", bridge_words(item).text, moving->to);
     }
 }
 
 static void add_neighbours(struct moving *moving)
 {
-    char text[64];
-
     for (size_t i = 0; i < moving->hanging.count; i++) {
         const struct netdev_hanging_item *item = &moving->hanging.items[i];
         struct netdev_twist twist = {.from = moving->from, .to = moving->to, .flags = NLM_F_CREATE, .state = NUD_STALE};
@@ -225,18 +218,16 @@ static void add_neighbours(struct moving *moving)
         if (item->thing == NETDEV_NEIGHBOUR) {
             moving->moved->neighbours++;
             add_replay(moving, moving->to, on(moving, item, moving->to, SET, 0), off(moving, item, moving->to),
-                       words("give the same neighbour to", moving->to, text, sizeof(text)));
+                       "give %s to %s", bridge_words(item).text, moving->to);
         } else if (item->thing == NETDEV_LEARNED) {
             add_replay(moving, moving->to, netdev_replay_new(moving->netdev, item->message, &twist), NULL,
-                       words("tell of a neighbour", moving->to, text, sizeof(text)));
+                       "tell %s of %s", moving->to, bridge_words(item).text);
         }
     }
 }
 
 static void add_rules(struct moving *moving)
 {
-    char text[64];
-
     for (size_t i = 0; i < moving->hanging.count; i++) {
         const struct netdev_hanging_item *item = &moving->hanging.items[i];
 
@@ -244,7 +235,7 @@ static void add_rules(struct moving *moving)
             continue;
         moving->moved->rules++;
         add_replay(moving, moving->to, on(moving, item, moving->to, MAKE, 0), off(moving, item, moving->to),
-                   words("make the same rule for", moving->to, text, sizeof(text)));
+                   "make %s for %s, too", bridge_words(item).text, moving->to);
     }
 }
 
@@ -262,15 +253,12 @@ static struct replay *bring_back(struct moving *moving, const struct netdev_hang
 
 static void delete_rest(struct moving *moving)
 {
-    char text[64];
-
     for (size_t i = 0; i < moving->hanging.count; i++) {
         const struct netdev_hanging_item *item = &moving->hanging.items[i];
 
         if (item->thing == NETDEV_RULE || item->thing == NETDEV_NEIGHBOUR)
             add_replay(moving, moving->from, off(moving, item, NULL), bring_back(moving, item),
-                       words(item->thing == NETDEV_RULE ? "take the rule of" : "take the neighbour of", moving->from, text,
-                             sizeof(text)));
+                       "take %s from %s", bridge_words(item).text, moving->from);
     }
 }
 
@@ -316,32 +304,26 @@ static uint16_t append(const struct netdev_hanging_item *item)
 
 static void add_route(struct moving *moving, const struct netdev_hanging_item *item)
 {
-    char text[64];
-
     add_replay(moving, moving->to, on(moving, item, moving->to, append(item), 0), off(moving, item, moving->to),
-               words("let a route leave by", moving->to, text, sizeof(text)));
+               "%s by %s, too", bridge_words(item).text, moving->to);
 }
 
 static void delete_route(struct moving *moving, const struct netdev_hanging_item *item)
 {
-    char text[64];
-
     add_replay(moving, moving->from, off(moving, item, NULL), on(moving, item, NULL, append(item), 0),
-               words("let no route leave any more by", moving->from, text, sizeof(text)));
+               "%s by %s no more", bridge_words(item).text, moving->from);
 }
 
 /* Replaced in place where that hits the right one: the kernel replaces the first of those with the same key. */
 static void replace_route(struct moving *moving, const struct netdev_hanging_item *item)
 {
-    char text[64];
-
     if (item->thing == NETDEV_ROUTE && !item->first) {
         add_route(moving, item);
         delete_route(moving, item);
         return;
     }
     add_replay(moving, moving->to, on(moving, item, moving->to, SET, 0), on(moving, item, NULL, SET, 0),
-               words("let a route leave by", moving->to, text, sizeof(text)));
+               "%s by %s instead of %s", bridge_words(item).text, moving->to, moving->from);
 }
 
 /* A gateway must be reachable by the link when the route by it comes, on the way there and on the way back: what is on the link has
@@ -416,6 +398,8 @@ static void set_master(struct moving *moving)
     step->to = interface_copy(options ? move->port : nic);
     text_copy(step->to->master, sizeof(step->to->master), move->out ? "" : move->bridge);
     text_copy(step->needs, sizeof(step->needs), move->bridge);
+    if (moving->same_mac) /* else it would take packets for the NIC's MAC for somebody else's */
+        text_copy(step->meanwhile, sizeof(step->meanwhile), move->bridge);
     step->fields = FIELD_BIT(FIELD_MASTER) | options;
 }
 
@@ -423,7 +407,8 @@ static void wait_for(struct moving *moving, const char *name)
 {
     char text[64];
 
-    add_link(moving, STEP_LINK_WAIT, name, words("wait until packets can leave by", name, text, sizeof(text)));
+    snprintf(text, sizeof(text), "wait until packets can come and go by %s", name);
+    add_link(moving, STEP_LINK_WAIT, name, text);
 }
 
 static void delete_bridge(struct moving *moving)
@@ -561,9 +546,11 @@ static void plan_in(struct moving *moving)
     add_rules(moving);
     add_neighbours(moving);
     settle_old_addresses(moving);
+    wait_for(moving, moving->to);
     set_master(moving);
     wait_for(moving, moving->to);
     move_routes(moving);
+    wait_for(moving, moving->from); /* on the way back */
     delete_addresses(moving, AF_INET);
     delete_addresses(moving, AF_INET6);
     delete_rest(moving);
@@ -583,6 +570,7 @@ static void plan_out(struct moving *moving)
     settle_old_addresses(moving);
     move_routes(moving);
     delete_connected(moving);
+    wait_for(moving, moving->to);
     wait_for(moving, moving->from); /* on the way back */
     set_master(moving);
     delete_addresses(moving, AF_INET);

@@ -21,7 +21,8 @@ enum step_op {
     STEP_RULE_DELETE,    /* rule, with its priority */
     STEP_REPLAY,         /* message: one of the kernel's own, said anew */
     STEP_SYSCTL_SET,     /* interface, sysctl: from value_before to its value */
-    STEP_LINK_WAIT,      /* interface: until its operstate is up, if it has carrier; or 0.2 s; it is no failure when it does not come up */
+    STEP_LINK_WAIT,      /* interface: until its operstate is up, if it has carrier, or 0.2 s; and until packets reach its IPv6 addresses,
+                          * or 5 s; it is no failure when it does not come up */
     STEP_NETWORK_LAST = STEP_LINK_WAIT,
     /* TAPs; done by src/tap */
     STEP_TAP_OPEN,       /* interface, nic: queues */
@@ -73,6 +74,7 @@ struct step {
     char *text;    /* as a person would say it: "set br0 mtu 1500 → 9000" */
     char interface[INTERFACE_NAME_SIZE]; /* that it acts on; "" = none */
     char needs[INTERFACE_NAME_SIZE];     /* another interface that must be there: the master; "" = none */
+    char meanwhile[INTERFACE_NAME_SIZE]; /* STEP_LINK_SET: the link that gets what comes in until it is done, if the kernel can; "" = none */
     struct interface *from, *to;         /* owned; NULL where the op has none */
     field_set fields;
     int *chain; /* borrowed; shared by the network steps of a plan that is all or nothing: the provider sets it to 1 when one fails, and

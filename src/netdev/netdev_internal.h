@@ -221,6 +221,9 @@ void netdev_sysctl_read(struct netdev_cache *cache, struct interface *interface,
 int netdev_sysctl_set(const struct step *step, struct error *err);
 /* STEP_LINK_WAIT, on the worker. */
 void netdev_wait(struct netdev *netdev, const struct step *step);
+/* netdev_divert.c: what comes in by the link `from` comes in by the link `to` instead until the descriptor is closed, which the end of
+ * the process does too. -errno: it can't be (Linux before 6.6, no CAP_BPF). On the worker. */
+int netdev_divert(const char *from, const char *to);
 
 /* -- netdev_cure.c: what to do about an error; NULL when nothing helpful is known ----------------------------------------- */
 

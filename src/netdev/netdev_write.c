@@ -228,6 +228,14 @@ static void send_all(struct netdev_request *request)
     }
 }
 
+static void send_diverted(struct netdev_request *request)
+{
+    const struct step *step = request->step;
+    CLEANUP(close_fdp) int diversion = *step->meanwhile ? netdev_divert(step->interface, step->meanwhile) : -1;
+
+    send_all(request);
+}
+
 static void take(struct netdev_request *request)
 {
     if (request->step->op == STEP_SYSCTL_SET)
@@ -235,7 +243,7 @@ static void take(struct netdev_request *request)
     else if (request->step->op == STEP_LINK_WAIT)
         netdev_wait(request->netdev, request->step);
     else
-        send_all(request);
+        send_diverted(request);
 }
 
 static double now(void)
