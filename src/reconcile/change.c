@@ -166,6 +166,7 @@ static void take_running_back(struct reconciler *reconciler, const struct error 
 
     running(reconciler)->failure = *err;
     reconciler->journal.running.undo = (struct plan){0};
+    lease_move_back(reconciler, &reconciler->journal.running);
     run_plan(reconciler, &undo, running_taken_back, reconciler);
 }
 
@@ -187,6 +188,9 @@ static void keep_steps(struct journal *journal)
 static void keep_running(struct journal *journal)
 {
     keep_steps(journal);
+    for (size_t i = 0; i < journal->running.lease_count; i++)
+        *APPEND(journal->kept.leases, journal->kept.lease_count) = journal->running.leases[i];
+    journal->running.lease_count = 0;
     if (journal->transaction) { /* its files and hands are kept already */
         free(TAKE_POINTER(journal->running.hands));
     } else {
@@ -196,8 +200,8 @@ static void keep_running(struct journal *journal)
     }
 }
 
-/* The inverse of keep_running, of which `latest` steps came from the running part. */
-static void release_running(struct journal *journal, size_t latest)
+/* The inverse of keep_running, of which `latest` steps and that many leases came from the running part. */
+static void release_running(struct journal *journal, size_t latest, size_t leases)
 {
     struct plan *kept = &journal->kept.undo, *released = &journal->running.undo;
 
@@ -206,6 +210,9 @@ static void release_running(struct journal *journal, size_t latest)
         *APPEND(released->steps, released->count) = kept->steps[i];
     kept->count -= latest;
     memmove(kept->steps, kept->steps + latest, kept->count * sizeof(*kept->steps));
+    journal->kept.lease_count -= leases;
+    for (size_t i = 0; i < leases; i++)
+        *APPEND(journal->running.leases, journal->running.lease_count) = journal->kept.leases[journal->kept.lease_count + i];
     if (!journal->transaction) {
         journal->running.hands = TAKE_POINTER(journal->kept.hands);
         journal->running.before = journal->kept.before;
@@ -216,7 +223,7 @@ static void release_running(struct journal *journal, size_t latest)
 static int make_pending(struct reconciler *reconciler, double confirm, struct error *err)
 {
     struct journal *journal = &reconciler->journal;
-    size_t latest = journal->running.undo.count;
+    size_t latest = journal->running.undo.count, leases = journal->running.lease_count;
     struct file_edits before = {0};
     int result = reconciler->files.wait_applied(files_of(reconciler), err);
 
@@ -231,7 +238,7 @@ static int make_pending(struct reconciler *reconciler, double confirm, struct er
     keep_running(journal);
     result = journal_write(reconciler, true, err);
     if (result < 0) {
-        release_running(journal, latest);
+        release_running(journal, latest, leases);
         journal->pending = journal->transaction;
         if (journal->transaction)
             journal->running.before = before;
@@ -317,6 +324,7 @@ static void steps_ended(void *context, int result, const struct error *err, cons
     (void)plan;
     if (result < 0) { /* run.c took back what was done */
         error_set(&failure, -result, "%s; what was done before it was taken back", err->text);
+        lease_move_back(reconciler, &reconciler->journal.running);
         finish_failed(reconciler, &failure);
         return;
     }
@@ -385,5 +393,8 @@ void change_run(struct reconciler *reconciler, struct request *request, struct p
         finish_failed(reconciler, &err);
         return;
     }
+    if (*request->change.lease.from
+        && lease_move(reconciler, request->change.lease.from, request->change.lease.to, &err) < 0)
+        log_warning("%s: %s asks for a new one", err.text, request->change.lease.to);
     run_plan(reconciler, plan, steps_ended, reconciler);
 }

@@ -152,6 +152,7 @@ static void rollback_begin(struct reconciler *reconciler, struct request *reques
     }
     change_deadline_stop(reconciler);
     reconciler->journal.kept.undo = (struct plan){0};
+    lease_move_back(reconciler, &reconciler->journal.kept);
     run_plan(reconciler, &undo, pending_taken_back, reconciler);
 }
 

@@ -361,9 +361,7 @@ static void answered_after(struct reconciler *reconciler, struct request *reques
         return;
     }
     tell(move);
-    if (reconciler->providers.dhcp_move)
-        reconciler->providers.dhcp_move(reconciler->providers.dhcp, from_of(move), to_of(move), NULL); /* -ENOENT: it has no lease */
-    change_checked(reconciler, 0, NULL);
+    change_checked(reconciler, move->asked.out ? 0 : lease_move(reconciler, from_of(move), to_of(move), &err), &err);
 }
 
 /* Neighbours that knew the address by another MAC, and switches that knew the MAC elsewhere. */
@@ -545,6 +543,10 @@ static void change(struct reconciler *reconciler, struct request *request)
         return;
     }
     watch(move);
+    if (move->asked.out) {
+        text_copy(request->change.lease.from, sizeof(request->change.lease.from), from_of(move));
+        text_copy(request->change.lease.to, sizeof(request->change.lease.to), to_of(move));
+    }
     change_run(reconciler, request, &move->plan);
 }
 

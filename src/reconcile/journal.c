@@ -47,6 +47,9 @@ void journal_part_clear(struct journal_part *part)
     file_edits_clear(&part->before);
     free(part->hands);
     part->hands = NULL;
+    free(part->leases);
+    part->leases = NULL;
+    part->lease_count = 0;
 }
 
 void journal_clear(struct journal *journal)
@@ -61,13 +64,15 @@ void journal_clear(struct journal *journal)
 
 static json_t *part_to_json(const struct journal_part *part)
 {
-    json_t *steps = json_array(), *files = json_array();
+    json_t *steps = json_array(), *files = json_array(), *leases = json_array();
 
     for (size_t i = 0; i < part->undo.count; i++)
         json_array_append_new(steps, step_to_json(&part->undo.steps[i]));
     for (size_t i = 0; i < part->before.count; i++)
         json_array_append_new(files, json_pack("{s:s, s:s?}", "path", part->before.items[i].path, "text", part->before.items[i].text));
-    return json_pack("{s:o, s:o, s:s?}", "undo", steps, "files", files, "hands", part->hands);
+    for (size_t i = 0; i < part->lease_count; i++)
+        json_array_append_new(leases, json_pack("{s:s, s:s}", "from", part->leases[i].from, "to", part->leases[i].to));
+    return json_pack("{s:o, s:o, s:s?, s:o}", "undo", steps, "files", files, "hands", part->hands, "leases", leases);
 }
 
 int journal_write(const struct reconciler *reconciler, bool durable, struct error *err)
@@ -127,12 +132,23 @@ static int files_from_json(const json_t *json, struct file_edits *files, struct 
     return 0;
 }
 
+static void leases_from_json(const json_t *json, struct journal_part *part)
+{
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        struct lease_move *move = APPEND(part->leases, part->lease_count);
+
+        text_copy(move->from, sizeof(move->from), document_string(json_array_get(json, i), "from", ""));
+        text_copy(move->to, sizeof(move->to), document_string(json_array_get(json, i), "to", ""));
+    }
+}
+
 static int part_from_json(const json_t *json, struct journal_part *part, struct error *err)
 {
     const json_t *steps = json_object_get(json, "undo");
 
     part->undo.takes_back = true;
     part->hands = memory_string(document_string(json, "hands", NULL));
+    leases_from_json(json_object_get(json, "leases"), part);
     for (size_t i = 0; i < json_array_size(steps); i++) {
         struct step step;
         int result = step_from_json(json_array_get(steps, i), &step, err);

@@ -2,6 +2,7 @@
  * does not say any more is taken away as everything else that nobody wants any more. */
 #include "model/lease.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,7 +210,7 @@ void lease_follow(struct reconciler *reconciler)
     struct network wanted = {0};
 
     forget(reconciler);
-    if (!providers->dhcp_follow)
+    if (!providers->dhcp_follow || (reconciler->queue.running && reconciler->queue.running->moves_leases))
         return;
     for (size_t i = 0; i < reconciler->wanted.count; i++)
         if (reconciler->wanted.items[i]->dhcp.client)
@@ -222,8 +223,31 @@ void lease_follow(struct reconciler *reconciler)
 int lease_move(struct reconciler *reconciler, const char *from, const char *to, struct error *err)
 {
     const struct reconcile_providers *providers = &reconciler->providers;
+    struct journal_part *part = &reconciler->journal.running;
+    int result = providers->dhcp_move ? providers->dhcp_move(providers->dhcp, from, to, err) : -ENOENT;
+    struct lease_move *move;
 
-    return providers->dhcp_move ? providers->dhcp_move(providers->dhcp, from, to, err) : 0;
+    if (result < 0)
+        return result == -ENOENT ? 0 : result; /* it has none */
+    reconciler->queue.running->moves_leases = true;
+    move = APPEND(part->leases, part->lease_count);
+    text_copy(move->from, sizeof(move->from), from);
+    text_copy(move->to, sizeof(move->to), to);
+    return 0;
+}
+
+void lease_move_back(struct reconciler *reconciler, struct journal_part *part)
+{
+    const struct reconcile_providers *providers = &reconciler->providers;
+
+    for (size_t i = part->lease_count; i-- > 0 && providers->dhcp_move;) {
+        struct error err;
+
+        reconciler->queue.running->moves_leases = true;
+        if (providers->dhcp_move(providers->dhcp, part->leases[i].to, part->leases[i].from, &err) < 0)
+            log_warning("%s: %s asks for a new one", err.text, part->leases[i].from);
+    }
+    part->lease_count = 0;
 }
 
 /* -- words ------------------------------------------------------------------------------------------------------------------------ */

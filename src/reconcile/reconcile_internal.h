@@ -48,6 +48,10 @@ struct journal_part {
     struct plan undo;         /* in the order in which it is to be run; STEP_REPLAY and STEP_SYSCTL_SET only */
     struct file_edits before; /* the files as they were */
     char *hands;              /* hand_text() of before */
+    struct lease_move {
+        char from[INTERFACE_NAME_SIZE], to[INTERFACE_NAME_SIZE];
+    } *leases; /* DHCP leases that went over to another interface, in that order */
+    size_t lease_count;
 };
 
 /* Of the change that is under way or waits for a confirm. */
@@ -84,6 +88,7 @@ struct change {
     struct file_edits edits;  /* network files that change with it */
     double confirm;           /* seconds until it is taken back unless somebody confirms; 0 = it is final at once */
     bool joins;               /* becomes part of a pending iface-begin */
+    struct lease_move lease;  /* goes over before the first step: a bridge's, whose client would lose it with its carrier; "" = none */
     /* Is the host in order? Asked when all steps were taken and the files are written; ends in change_checked(). NULL = not asked. */
     void (*check)(struct reconciler *reconciler, struct request *request);
     struct plan told;         /* what was run, for the requester: operations and texts */
@@ -142,6 +147,7 @@ struct request {
     struct change change;
     struct problems problems;
     struct iface_move *iface; /* iface-bridge, iface-unbridge; owned */
+    bool moves_leases;        /* a DHCP lease has gone over, and WANTED says so at the end only */
     char *word; /* ifup, ifdown: which interface */
     bool up;
     bool sets_hands; /* once it is through, `hands` counts */
@@ -268,6 +274,9 @@ void lease_diff(struct reconciler *reconciler, const struct network *wanted, str
 void lease_follow(struct reconciler *reconciler);
 /* See dhcp_move: when the plan that moved a NIC's address to its bridge has succeeded, before WANTED says so. */
 int lease_move(struct reconciler *reconciler, const char *from, const char *to, struct error *err);
+/* The other way round, for all that went over with this part of a change: before its network is taken back, as a client whose bridge
+ * loses its carrier gives its lease up. */
+void lease_move_back(struct reconciler *reconciler, struct journal_part *part);
 /* "; waits for a DHCP lease (asked for 12 s)" */
 void lease_reason(const struct reconciler *reconciler, const struct interface *wanted, const struct interface *observed, struct text *line);
 

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# A NIC with a DHCP lease goes into a bridge, which has the lease from then on; and the lease goes back with the change.
+. "$(dirname "$0")/lib.sh"
+
+command -v dnsmasq >/dev/null || skip "dnsmasq is not here"
+command -v dhcpcd >/dev/null || skip "dhcpcd is not here"
+mount -t tmpfs tmpfs /var/lib/dhcpcd 2>/dev/null || mkdir -p /var/lib/dhcpcd
+
+addresses() { ip -j -4 address show dev "$1" | jq -r '[.[0].addr_info[] | "\(.local)/\(.prefixlen)"] | join(" ")'; }
+has_lease() { [[ $(addresses "$1") == 10.1.0.1[0-2][0-9]/24 ]]; }
+one_client() { [[ $(ls "$RUN/dhcp/clients") == "$1" ]]; }
+is_on() { # INTERFACE OTHER
+	[[ $(addresses "$1") == "$lease" && -z $(addresses "$2" 2>/dev/null) ]] &&
+		ip -4 route show default | grep -q "via 10.1.0.1 dev $1 " && one_client "$1"
+}
+holds() { trestle --json status "$1" | jq -er '.interfaces[0].reason' | grep -q "DHCP lease of ${lease%/*}"; }
+
+host server
+join here eth0 server lan0
+on server ip address add 10.1.0.1/24 dev lan0
+ip netns exec server dnsmasq --conf-file=/dev/null --port=0 --keep-in-foreground --no-ping --log-dhcp --log-facility=- --pid-file= \
+	--interface=lan0 --bind-interfaces --dhcp-authoritative --dhcp-leasefile=/run/leases --dhcp-range=10.1.0.100,10.1.0.120,120 \
+	>/run/dnsmasq.log 2>&1 &
+printf '%s\n' DEVICE=eth0 BOOTPROTO=dhcp ARPCHECK=no NOZEROCONF=yes >"$CONFIG/network/ifcfg-eth0"
+daemon_start
+eventually "a lease" has_lease eth0
+lease=$(addresses eth0)
+eventually "with its route" is_on eth0 br0
+
+check "into a bridge, to be confirmed" trestle iface-bridge eth0 br0 --confirm 600
+eventually "the bridge has the lease, and the one client" is_on br0 eth0
+eventually "says status" holds br0
+check "plan has nothing to do" trestle plan
+check "rollback" trestle rollback
+eventually "the NIC has it again" is_on eth0 br0
+eventually "says status" holds eth0
+check "plan has nothing to do after it" trestle plan
+
+check "into a bridge, in a transaction" trestle iface-begin
+check "it goes" trestle iface-bridge eth0 br0
+eventually "the bridge has the lease" is_on br0 eth0
+daemon_kill9
+daemon_start
+check "the next daemon leaves it there" is_on br0 eth0
+check "and takes it back" trestle iface-rollback
+eventually "the NIC has it, the bridge is gone" is_on eth0 br0
+check "says status" holds eth0
+
+pings_start server "${lease%/*}"
+check "into a bridge for good" trestle iface-bridge eth0 br0
+eventually "the bridge has it" is_on br0 eth0
+check "out of it" trestle iface-unbridge br0
+eventually "the NIC has it" is_on eth0 br0
+check "no ping was lost" same 0 "$(pings_lost)"
+check "nor was the address taken away for a moment" not grep -q 'remove address 10.1' "$DAEMON_LOG"
+check "the server gave no other address" same 1 "$(wc -l </run/leases)"
+kill "$(cut -d' ' -f1 "$RUN/dhcp/clients/eth0/client")"
+daemon_stop
