@@ -135,11 +135,15 @@ static bool is_wrong(const struct config_file *file, const struct problems *prob
     return false;
 }
 
-/* Is it the ifcfg file `file`, or of its interface: "ifcfg-eth0" has ifcfg-eth0:1, ifcfg-eth0-range0, route-eth0 and their like? */
+/* Is it the ifcfg file `file`, or of its interface: "ifcfg-eth0" has ifcfg-eth0:1, ifcfg-eth0-range0, route-eth0 and their like? The file
+ * named network is nobody's. */
 static bool belongs_to(const char *name, const char *file)
 {
-    const char *interface = strchr(file, '-') + 1, *of = strchr(name, '-') + 1;
+    const char *interface = strchr(file, '-') + 1, *of = strchr(name, '-');
 
+    if (!of)
+        return false;
+    of++;
     if (!text_starts(name, "ifcfg-"))
         return text_equal(of, interface);
     return text_starts(of, interface) && (!of[strlen(interface)] || of[strlen(interface)] == ':' || strstr(of, "-range"));
