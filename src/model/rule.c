@@ -66,6 +66,44 @@ bool rule_matches(const struct rule *wanted, const struct rule *observed)
            && same_action(wanted, observed);
 }
 
+static bool is_any_or(uint32_t stated, uint32_t other)
+{
+    return !stated || stated == other;
+}
+
+static bool is_any_range_or(const struct rule_range *stated, const struct rule_range *other)
+{
+    return !stated->first || same_range(stated, other);
+}
+
+static bool fits_addresses(const struct rule *deleted, const struct rule *other)
+{
+    return (!deleted->from_prefix
+            || (deleted->from_prefix == other->from_prefix && memcmp(deleted->from, other->from, sizeof(other->from)) == 0))
+           && (!deleted->to_prefix
+               || (deleted->to_prefix == other->to_prefix && memcmp(deleted->to, other->to, sizeof(other->to)) == 0));
+}
+
+static bool fits_action(const struct rule *deleted, const struct rule *other)
+{
+    return is_any_or(deleted->action, other->action) && is_any_or(deleted->table, other->table)
+           && (deleted->suppress_prefix < 0 || deleted->suppress_prefix == other->suppress_prefix)
+           && (deleted->suppress_group < 0 || deleted->suppress_group == other->suppress_group);
+}
+
+bool rule_is_taken_for(const struct rule *deleted, const struct rule *other)
+{
+    return deleted->family == other->family && (!deleted->has_priority || deleted->priority == other->priority)
+           && fits_action(deleted, other) && fits_addresses(deleted, other)
+           && (!*deleted->iif || text_equal(deleted->iif, other->iif)) && (!*deleted->oif || text_equal(deleted->oif, other->oif))
+           && is_any_or(deleted->tos, other->tos) && is_any_or(deleted->mark, other->mark)
+           && is_any_or(deleted->mark_mask, other->mark_mask)
+           && (!deleted->has_uids || (other->has_uids && same_range(&deleted->uids, &other->uids)))
+           && is_any_or(deleted->ip_protocol, other->ip_protocol) && is_any_range_or(&deleted->source_ports, &other->source_ports)
+           && is_any_range_or(&deleted->destination_ports, &other->destination_ports) && (!deleted->l3mdev || other->l3mdev)
+           && (!deleted->tunnel || deleted->tunnel == other->tunnel);
+}
+
 /* -- words ----------------------------------------------------------------------------------------------------------------------
  */
 

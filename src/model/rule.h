@@ -37,6 +37,9 @@ struct rule {
 };
 
 struct rule rule_new(int family); /* from all, to table main */
+/* Would the kernel, told to delete the one, take the other for it? It looks at no selector that is not stated, nor at "not", and
+ * deletes the first rule that fits (rule_find in net/core/fib_rules.c). */
+bool rule_is_taken_for(const struct rule *deleted, const struct rule *other);
 /* Equal in all but protocol and stated_by. */
 bool rule_same(const struct rule *a, const struct rule *b);
 /* Is the observed rule what is wanted? As rule_same, but one without a priority is content with any. */

@@ -186,6 +186,17 @@ static void add_upper(const struct network *observed, const char *name, struct h
     }
 }
 
+/* Those of its file; they come again with ifup. */
+static void drop_rules(struct network *wanted, const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < wanted->rule_count; i++)
+        if (!text_equal(wanted->rules[i].stated_by, name))
+            wanted->rules[kept++] = wanted->rules[i];
+    wanted->rule_count = kept;
+}
+
 static void want_down(struct network *wanted, struct network *previous, const struct network *observed, const char *name,
                       const struct hand_list *acts)
 {
@@ -194,6 +205,7 @@ static void want_down(struct network *wanted, struct network *previous, const st
 
     interface_free(down);
     interface_free(before);
+    drop_rules(wanted, name);
     if (!link)
         return;
     before = interface_new(name);

@@ -187,6 +187,27 @@ check "check tells all problems, in order" sh -c "'$BUILD/trestle' check '$scrip
 check "without root" setpriv --reuid 65534 --clear-groups "$BUILD/trestle" check "$scripts/rule-eth1"
 rm "$scripts/route-eth7"
 
+# --- ifdown and ifup ---
+ours='map(select(.priority > 99 and .priority < 200))'
+rules() { ip -j rule show | jq -cS "$ours"; }
+had=$(rules)
+check "ifdown takes off what rule-eth1 brought" trestle ifdown eth1
+check "none of them is left" same '[]' "$(rules)"
+check "ifup" trestle ifup eth1
+check "brings them again" same "$had" "$(rules)"
+
+# --- somebody else's rule that the kernel would delete in the place of ours ---
+ip rule add from 203.0.113.1 lookup 7 priority 250
+echo 'from all lookup 7 priority 250' >>"$scripts/rule-eth1"
+check "a rule is not added where it could not be removed alone" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' apply 2>&1 | grep -q 'give it another priority'"
+ip rule add from all lookup 7 priority 250
+check "one that is there already is taken for it" trestle apply
+sed -i '/priority 250/d' "$scripts/rule-eth1"
+check "it stays when its line goes, and that is said" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' apply 2>&1 | grep -q 'stays: the kernel would delete'"
+check "somebody else's is there still" grep -q 203.0.113.1 <<<"$(ip -j rule show)"
+ip rule del from 203.0.113.1 lookup 7 priority 250
+ip rule del from all lookup 7 priority 250
+
 # --- files go ---
 rm "$scripts"/*
 check "apply without files takes back what was ours" trestle apply

@@ -197,6 +197,37 @@ static void rules_come_and_go(void **state)
     expect(&host, "remove rule priority 32000 from 10.0.0.2/32 lookup 5\nadd rule priority 8 from 10.0.0.2/32 lookup 5\n");
 }
 
+/* As it stands in the kernel: nobody's, before all that is there. */
+static void see_rule_first(struct host *host, const char *text)
+{
+    struct network alone = {0};
+
+    read_files(QUIET, NULL, text, &alone);
+    APPEND(host->observed.rules, host->observed.rule_count);
+    memmove(&host->observed.rules[1], &host->observed.rules[0], (host->observed.rule_count - 1) * sizeof(*host->observed.rules));
+    host->observed.rules[0] = alone.rules[0];
+    network_clear(&alone);
+}
+
+static void a_rule_that_the_kernel_would_mistake_stays(void **state)
+{
+    struct host host = {0};
+    (void)state;
+    BEFORE(&host, QUIET, NULL, "from all table 5 pref 7\n");
+    see_rule_first(&host, "from 10.0.0.9 table 5 pref 7\n");
+    NOW(&host, QUIET, NULL, NULL);
+    expect(&host, "error: eth0: rule priority 7 from all lookup 5 stays: the kernel would delete rule priority 7 from 10.0.0.9/32 "
+                  "lookup 5 in its place; remove both, and add that one again\n");
+    BEFORE(&host, QUIET, NULL, "from 10.0.0.9 table 5 pref 7\nfrom all table 5 pref 7\n");
+    NOW(&host, QUIET, NULL, NULL);
+    expect(&host, "remove rule priority 7 from 10.0.0.9/32 lookup 5\nremove rule priority 7 from all lookup 5\n");
+    BEFORE(&host, QUIET, NULL, NULL);
+    see_rule_first(&host, "from 10.0.0.9 table 5 pref 7\n");
+    NOW(&host, QUIET, NULL, "from all table 5 pref 7\n");
+    expect(&host, "error: eth0: rule priority 7 from all lookup 5 can't be told from the host's rule priority 7 from 10.0.0.9/32 lookup 5, "
+                  "which no file states, when it is removed: give it another priority\n");
+}
+
 static void the_zeroconf_metric_is_filled_in(void **state)
 {
     struct host host = {0};
@@ -244,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_route_is_compared_in_all_it_says),
         cmocka_unit_test(groups_change_and_go),
         cmocka_unit_test(rules_come_and_go),
+        cmocka_unit_test(a_rule_that_the_kernel_would_mistake_stays),
         cmocka_unit_test(the_zeroconf_metric_is_filled_in),
         cmocka_unit_test(routes_wait_for_a_link_that_is_down_by_hand),
         cmocka_unit_test(sysctls_are_set_from_what_they_are),
