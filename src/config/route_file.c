@@ -403,8 +403,10 @@ static bool has_keys(const struct config_file *file)
         while (line < end && (*line == ' ' || *line == '\t'))
             line++;
         if (end - line > 8 && memcmp(line, "ADDRESS", 7) == 0) {
-            size_t digits = strspn(line + 7, "0123456789");
-            if (digits && line[7 + digits] == '=')
+            const char *digits = line + 7, *behind = digits;
+            while (behind < end && *behind >= '0' && *behind <= '9')
+                behind++;
+            if (behind > digits && behind < end && *behind == '=')
                 return true;
         }
         at = next ? next + 1 : end;

@@ -31,6 +31,8 @@
 #include "vmm/vmm.h"
 
 #define LOG_TRIM_INTERVAL 1. /* seconds */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE 10000     /* microseconds */
 #define ANNOUNCE_AGAIN 2.    /* seconds */
 #define WARNING_KEPT 2.      /* seconds: who has mended it looks again soon */
 #define MANAGERS_KEPT 2.     /* seconds */
@@ -312,11 +314,15 @@ static void tell_problems(const struct problems *problems)
 static int take_lock(struct daemon *daemon, struct error *err)
 {
     CLEANUP(freep) char *path = memory_format("%s/lock", daemon->options.run_directory);
+    int result;
 
     daemon->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (daemon->lock < 0)
         return error_errno(err, errno, "%s: open", path);
-    if (flock(daemon->lock, LOCK_EX | LOCK_NB) < 0)
+    /* A process that was about to become QEMU when another daemon was killed has the lock too, until it sees that. */
+    for (int tries = 0; (result = flock(daemon->lock, LOCK_EX | LOCK_NB)) < 0 && tries < LOCK_TRIES; tries++)
+        usleep(LOCK_PAUSE);
+    if (result < 0)
         return error_set(err, EBUSY, "%s: another trestled runs here: stop it first, or give this one its own -r and -s", path);
     return 0;
 }

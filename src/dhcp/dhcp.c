@@ -201,7 +201,7 @@ int dhcp_move(struct dhcp *dhcp, const char *from, const char *to, struct error 
     new->lease.until = old->lease.until;
     new->lease.asked = old->lease.asked;
     memcpy(new->lease.server, old->lease.server, sizeof(new->lease.server));
-    new->known = true;
+    new->known = new->moved = true;
     dhcp_client_set_lease(new);
     dhcp_lease_clear(&old->lease);
     dhcp_client_set_lease(old);

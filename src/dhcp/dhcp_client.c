@@ -70,12 +70,25 @@ void dhcp_client_hear(struct dhcp_client *client, bool say)
     CLEANUP(freep) char *path = memory_format("%s/leases/%s", client->dhcp->run, name_of(client));
     CLEANUP(freep) char *report = NULL;
     bool held = client->lease.held;
+    struct lease told = {0};
     struct error err = {0};
     size_t size;
 
-    if (file_read(AT_FDCWD, path, DHCP_REPORT_SIZE, &report, &size, &err) < 0
-        || dhcp_lease_read(report, size, &client->lease, &err) < 0)
+    if (file_read(AT_FDCWD, path, DHCP_REPORT_SIZE, &report, &size, &err) < 0 || dhcp_lease_read(report, size, &told, &err) < 0)
         return; /* none yet, or none to be trusted: what was heard last holds until its end */
+    /* A client that begins on a bridge which has no carrier yet takes its lease for lost. It holds as long as the server said. */
+    if (client->moved && !told.held && held && client->lease.until > dhcp_now()) {
+        dhcp_lease_clear(&told);
+        return;
+    }
+    client->moved = false;
+    dhcp_lease_clear(&client->lease);
+    client->lease.held = told.held;
+    client->lease.address = told.address;
+    client->lease.routes = told.routes;
+    client->lease.route_count = told.route_count;
+    client->lease.until = told.until;
+    memcpy(client->lease.server, told.server, sizeof(told.server));
     if (client->lease.held && client->lease.until <= dhcp_now())
         client->lease.held = false;
     if (held && !client->lease.held)

@@ -35,6 +35,7 @@ struct dhcp_client {
     bool wanted, release;
     bool may_run;           /* its interface is there, and up */
     bool heard;             /* since it was begun */
+    bool moved;             /* its lease came from another interface, and was not renewed yet */
     char *pinned;           /* client id that a move brought along; NULL */
     char **arguments;       /* as it should be called; NULL at the end */
     uint64_t settings;      /* hash of them and the interface's index */

@@ -40,6 +40,38 @@ check "the old state stands there, too" is_old
 check "out of it" trestle iface-unbridge br0
 old=$(state)
 
+# --- the kernel refuses a step: who has the NIC's frames already ---
+if ip link add name macvtap9 link eth0 type macvlan mode passthru 2>/dev/null; then
+	old=$(state)
+	check "a NIC that a macvlan has to itself" refused 'busy|old state stands|taken back|macvtap9' trestle iface-bridge eth0 br0
+	check "the old state stands" is_old
+	ip link delete macvtap9
+fi
+
+# --- the peer unplugs ---
+old=$(state)
+on peer ip link set eth0 down
+no_carrier() { ip -j link show dev "$1" | jq -e '.[0].flags | index("LOWER_UP") == null'; }
+eventually "the NIC has lost its carrier" no_carrier eth0
+check "into a bridge without a carrier" trestle iface-bridge eth0 br0
+check "out of it" trestle iface-unbridge br0
+on peer ip link set eth0 up
+eventually "the peer answers when it is plugged in again" ping -c1 -W1 10.0.0.1
+check "out and in leave nothing" is_old
+on peer sh -c 'while :; do ip link set eth0 down; ip link set eth0 up; done' &
+flapping=$!
+for _ in 1 2 3; do
+	trestle iface-bridge eth0 br0 >/dev/null 2>&1 || check "a bridging that failed while the peer comes and goes left the old state" is_old
+	if ip link show dev br0 >/dev/null 2>&1; then
+		trestle iface-unbridge br0 >/dev/null 2>&1 || trestle iface-unbridge br0 >/dev/null
+	fi
+done
+kill "$flapping"
+wait "$flapping" 2>/dev/null || true
+on peer ip link set eth0 up
+eventually "the peer answers after it came and went" ping -c1 -W1 10.0.0.1
+check "nothing is left of it" is_old
+
 # --- the kernel refuses a step: a bridge has 1,023 ports ---
 ip link add br9 type bridge
 ip link set br9 up
