@@ -2,9 +2,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/memory.h"
 #include "cli_internal.h"
 
@@ -54,20 +54,12 @@ static void print_warnings(const json_t *json)
 
 /* -- the prompt ------------------------------------------------------------------------------------------------------------------- */
 
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_BOOTTIME, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
 /* y, n; 0 when the time is over, or nobody can say anything any more. */
 static char ask(double seconds)
 {
-    double end = now() + seconds;
+    double end = boot_time() + seconds;
 
-    for (double left = seconds; left > 0; left = end - now()) {
+    for (double left = seconds; left > 0; left = end - boot_time()) {
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
         char line[80];
         ssize_t length;

@@ -7,22 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "dhcp/dhcp_internal.h"
-
-double dhcp_now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_BOOTTIME, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static struct dhcp_client *find(const struct dhcp *dhcp, const char *name)
 {

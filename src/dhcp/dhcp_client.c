@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -41,7 +42,7 @@ static void tell(struct dhcp_client *client)
 
 void dhcp_client_set_lease(struct dhcp_client *client)
 {
-    double left = client->lease.until - dhcp_now();
+    double left = client->lease.until - boot_time();
 
     ev_timer_stop(client->dhcp->loop, &client->expiry);
     if (!client->lease.held || client->lease.until == LEASE_FOREVER)
@@ -56,12 +57,12 @@ static void on_expiry(struct ev_loop *loop, ev_timer *timer, int events)
     struct dhcp_client *client = timer->data;
 
     (void)loop, (void)events;
-    if (client->lease.until > dhcp_now()) { /* the loop's clock stands still while the host sleeps */
+    if (client->lease.until > boot_time()) { /* the loop's clock stands still while the host sleeps */
         dhcp_client_set_lease(client);
         return;
     }
     client->lease.held = false;
-    client->lease.asked = dhcp_now();
+    client->lease.asked = boot_time();
     tell(client);
 }
 
@@ -77,7 +78,7 @@ void dhcp_client_hear(struct dhcp_client *client, bool say)
     if (file_read(AT_FDCWD, path, DHCP_REPORT_SIZE, &report, &size, &err) < 0 || dhcp_lease_read(report, size, &told, &err) < 0)
         return; /* none yet, or none to be trusted: what was heard last holds until its end */
     /* A client that begins on a bridge which has no carrier yet takes its lease for lost. It holds as long as the server said. */
-    if (client->moved && !told.held && held && client->lease.until > dhcp_now()) {
+    if (client->moved && !told.held && held && client->lease.until > boot_time()) {
         dhcp_lease_clear(&told);
         return;
     }
@@ -89,10 +90,10 @@ void dhcp_client_hear(struct dhcp_client *client, bool say)
     client->lease.route_count = told.route_count;
     client->lease.until = told.until;
     memcpy(client->lease.server, told.server, sizeof(told.server));
-    if (client->lease.held && client->lease.until <= dhcp_now())
+    if (client->lease.held && client->lease.until <= boot_time())
         client->lease.held = false;
     if (held && !client->lease.held)
-        client->lease.asked = dhcp_now();
+        client->lease.asked = boot_time();
     client->heard = true;
     backoff_succeeded(&client->backoff);
     dhcp_client_set_lease(client);
@@ -195,7 +196,7 @@ static void begin(struct dhcp_client *client)
     struct error err = {0};
 
     if (!client->lease.held)
-        client->lease.asked = dhcp_now();
+        client->lease.asked = boot_time();
     if (start(client, &err) == 0) {
         set_fault(client, NULL);
         return;
@@ -307,7 +308,7 @@ struct dhcp_client *dhcp_client_new(struct dhcp *dhcp, const char *name)
     client->dhcp = dhcp;
     client->pidfd = -1;
     text_copy(client->lease.interface, sizeof(client->lease.interface), name);
-    client->lease.asked = dhcp_now();
+    client->lease.asked = boot_time();
     backoff_init(&client->backoff, RETRY_FIRST, RETRY_LONGEST);
     ev_init(&client->end_watcher, on_end);
     ev_init(&client->retry, on_retry);

@@ -80,5 +80,4 @@ char *dhcp_arguments_client_id(const struct interface *wanted, const struct inte
 
 /* -- dhcp.c ----------------------------------------------------------------------------------------------------------------------- */
 
-double dhcp_now(void); /* CLOCK_BOOTTIME */
 void dhcp_forget(struct dhcp *dhcp, struct dhcp_client *client); /* frees it, and removes what RUN_DIR has of it */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/boot.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "dhcp/dhcp_internal.h"
@@ -34,7 +35,7 @@ bool dhcp_report(int *ret_status)
     if (!reason || dhcp_lease_meaning(reason) == DHCP_NOTHING)
         return true;
     add_variable(&report, "", "reason");
-    text_format(&report, "boottime=%lld", (long long)dhcp_now());
+    text_format(&report, "boottime=%lld", (long long)boot_time());
     text_add_data(&report, "", 1);
     for (size_t i = 0; dhcp_lease_variables[i]; i++) {
         add_variable(&report, "new_", dhcp_lease_variables[i]);

@@ -16,14 +16,6 @@ bool move_is_zeroconf(const struct route *route, int index)
            && !route->has_gateway && route->metric == 1000u + (uint32_t)index;
 }
 
-static bool has_address(const struct interface *link, const struct address *address)
-{
-    for (size_t i = 0; i < link->address_count; i++)
-        if (address_same(&link->addresses[i], address))
-            return true;
-    return false;
-}
-
 /* "eth0:1" -> "br0:1" */
 static void rename_label(char label[INTERFACE_NAME_SIZE], const char *from, const char *to)
 {
@@ -43,7 +35,7 @@ static void move_addresses(struct interface *from, struct interface *to)
         struct address address = from->addresses[i];
 
         rename_label(address.label, from->name, to->name);
-        if (!has_address(to, &address))
+        if (!interface_has_address(to, &address))
             *APPEND(to->addresses, to->address_count) = address;
     }
     from->address_count = 0;

@@ -153,6 +153,14 @@ bool address_same(const struct address *a, const struct address *b)
     return a->family == b->family && a->prefix == b->prefix && memcmp(a->bytes, b->bytes, family_size(a->family)) == 0;
 }
 
+bool interface_has_address(const struct interface *interface, const struct address *address)
+{
+    for (size_t i = 0; interface && i < interface->address_count; i++)
+        if (address_same(&interface->addresses[i], address))
+            return true;
+    return false;
+}
+
 bool address_matches(const struct address *wanted, const struct address *observed)
 {
     return address_same(wanted, observed) && (!*wanted->label || text_equal(wanted->label, observed->label))

@@ -364,6 +364,7 @@ bool rate_same(const struct rate *a, const struct rate *b);
 
 /* What makes two the same object to the kernel: family, bytes and prefix. */
 bool address_same(const struct address *a, const struct address *b);
+bool interface_has_address(const struct interface *interface, const struct address *address); /* NULL has none */
 /* The same, and label, broadcast address and scope are those that the wanted one states: they can't be changed, only made anew. */
 bool address_matches(const struct address *wanted, const struct address *observed);
 /* The route as it is while the interface has this index (0: not known): with metric_by_index resolved. */

@@ -4,14 +4,6 @@
 #include "model/diff.h"
 #include "model/plan.h"
 
-static bool has_address(const struct interface *link, const struct address *address)
-{
-    for (size_t i = 0; link && i < link->address_count; i++)
-        if (address_same(&link->addresses[i], address))
-            return true;
-    return false;
-}
-
 bool step_shows(const struct step *step, const struct network *observed)
 {
     const struct interface *link = network_find(observed, step->interface);
@@ -25,9 +17,9 @@ bool step_shows(const struct step *step, const struct network *observed)
         return link && !(interface_changed_fields(step->to, link) & step->fields);
     case STEP_ADDRESS_ADD:
     case STEP_ADDRESS_RENEW:
-        return has_address(link, &step->address);
+        return interface_has_address(link, &step->address);
     case STEP_ADDRESS_DELETE:
-        return !has_address(link, &step->address);
+        return !interface_has_address(link, &step->address);
     case STEP_ROUTE_ADD:
         return network_has_route(observed, step->interface, &step->route);
     case STEP_ROUTE_DELETE:

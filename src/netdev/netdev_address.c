@@ -6,8 +6,8 @@
 #include <netlink/route/addr.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/boot.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "netdev/netdev_internal.h"
@@ -19,14 +19,6 @@ struct reading {
     struct address address;
     bool good;
 };
-
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_BOOTTIME, &time);
-    return (uint64_t)time.tv_sec;
-}
 
 /* The network's last address, as ifup and the kernel's tools take it; false when the network is too small for one. */
 static bool usual_broadcast(const struct address *address, uint8_t ret_bytes[4])
@@ -72,7 +64,7 @@ static void read_object(struct nl_object *object, void *context)
     address->valid = rtnl_addr_get_valid_lifetime(typed);
     address->preferred = rtnl_addr_get_preferred_lifetime(typed);
     if (address->valid != UINT32_MAX)
-        address->expires = now() + address->valid;
+        address->expires = (uint64_t)boot_time() + address->valid;
     if (address->family == AF_INET) {
         text_copy(address->label, sizeof(address->label), rtnl_addr_get_label(typed) ? rtnl_addr_get_label(typed) : "");
         read_broadcast(typed, address);

@@ -32,6 +32,7 @@ static struct request *running(const struct reconciler *reconciler)
 {
     return reconciler->queue.running;
 }
+
 /* -- the record ------------------------------------------------------------------------------------------------------------------- */
 
 /* Turns a step into one that can be written down. */
@@ -108,6 +109,7 @@ void change_forget_running(struct reconciler *reconciler)
         log_error("%s: %s", reconciler->journal.name, err.text);
     }
 }
+
 /* -- ends ------------------------------------------------------------------------------------------------------------------------- */
 
 static void finish(struct reconciler *reconciler, int result, const struct error *err)

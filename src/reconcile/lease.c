@@ -6,20 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/boot.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/diff.h"
 #include "reconcile/reconcile_internal.h"
-
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_BOOTTIME, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static const struct lease *lease_of(const struct reconciler *reconciler, const char *interface)
 {
@@ -33,14 +25,6 @@ static const struct lease *lease_of(const struct reconciler *reconciler, const c
 static bool is_default(const struct route *route)
 {
     return route->prefix == 0;
-}
-
-static bool has_address(const struct interface *interface, const struct address *address)
-{
-    for (size_t i = 0; interface && i < interface->address_count; i++)
-        if (address_same(&interface->addresses[i], address))
-            return true;
-    return false;
 }
 
 static bool has_route(const struct interface *interface, const struct route *route)
@@ -74,13 +58,13 @@ static void add_parts(const struct lease *lease, const struct dhcp_options *opti
     if (lease->until == LEASE_FOREVER) {
         address.valid = address.preferred = UINT32_MAX;
     } else {
-        double left = lease->until - now();
+        double left = lease->until - boot_time();
 
         address.valid = address.preferred = left > 1 ? (uint32_t)left : 1;
         address.expires = (uint64_t)lease->until;
     }
     address.unchecked = true; /* the client has done that */
-    if (!has_address(target, &address))
+    if (!interface_has_address(target, &address))
         *APPEND(target->addresses, target->address_count) = address;
     for (size_t i = 0; i < lease->route_count; i++) {
         struct route route = lease->routes[i];
@@ -123,7 +107,7 @@ void lease_add(struct reconciler *reconciler, struct network *wanted)
         if (!lease || !lease->address.family || lease->ending)
             continue;
         remember(reconciler, lease, &interface->dhcp);
-        if (!lease->held || lease->until <= now())
+        if (!lease->held || lease->until <= boot_time())
             continue;
         add_parts(lease, &interface->dhcp, interface);
         drop_rivals(wanted, interface, first);
@@ -154,7 +138,7 @@ static void add_previous(const struct reconciler *reconciler, const struct netwo
             network_insert(previous, target);
         }
         for (size_t j = 0; j < leased->address_count; j++)
-            if (!has_address(target, &leased->addresses[j]))
+            if (!interface_has_address(target, &leased->addresses[j]))
                 *APPEND(target->addresses, target->address_count) = leased->addresses[j];
         for (size_t j = 0; j < leased->route_count; j++)
             if (!has_route(target, &leased->routes[j]))
@@ -191,7 +175,7 @@ static void forget(struct reconciler *reconciler)
         size_t addresses = 0, routes = 0;
 
         for (size_t j = 0; j < leased->address_count; j++)
-            if (has_address(observed, &leased->addresses[j]))
+            if (interface_has_address(observed, &leased->addresses[j]))
                 leased->addresses[addresses++] = leased->addresses[j];
         for (size_t j = 0; j < leased->route_count; j++)
             if (has_route(observed, &leased->routes[j]))
@@ -260,7 +244,7 @@ static void add_held(const struct lease *lease, struct text *line)
     if (lease->server[0])
         text_format(line, " from %s", lease->server);
     if (lease->until != LEASE_FOREVER)
-        text_format(line, ", %.0f s are left", lease->until - now());
+        text_format(line, ", %.0f s are left", lease->until - boot_time());
 }
 
 static void add_unused_routes(const struct reconciler *reconciler, const struct interface *wanted, const struct lease *lease,
@@ -292,7 +276,7 @@ void lease_reason(const struct reconciler *reconciler, const struct interface *w
         add_held(lease, line);
         add_unused_routes(reconciler, wanted, lease, line);
     } else if (!lease->fault && observed->carrier) {
-        text_format(line, "; waits for a DHCP lease (asked for %.0f s)", now() - lease->asked);
+        text_format(line, "; waits for a DHCP lease (asked for %.0f s)", boot_time() - lease->asked);
     }
     if (lease->fault)
         text_format(line, "; %s", lease->fault);
@@ -305,7 +289,7 @@ static void tell(struct reconciler *reconciler, const char *name)
 
     if (!lease)
         return;
-    if (lease->held && has_address(network_find(host_observed(reconciler), name), &lease->address)) {
+    if (lease->held && interface_has_address(network_find(host_observed(reconciler), name), &lease->address)) {
         log_debug("%s: the DHCP lease was renewed", name);
         return;
     }
