@@ -142,7 +142,7 @@ void diff_describe(struct text *line, const struct interface *from, const struct
 {
     field_set told = FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_UP);
 
-    for (size_t i = 0; i < option_count; i++) {
+    for (size_t i = 0; i < option_count && fields & ~told; i++) {
         const struct option *option = &option_table[i];
 
         if (!is_compared(option) || !(fields & ~told & FIELD_BIT(option->field)))

@@ -78,9 +78,12 @@ static void check_existing(struct diff *diff, size_t index, const struct interfa
 static void check_lacking(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
 {
     for (int field = 0; field < INTERFACE_FIELDS; field++) {
-        const struct option *option = option_of_field(OPTION_INTERFACE, field);
+        const struct option *option;
 
-        if (option && interface_has(wanted, field) && diff_is_lacking(observed, field) && !option_same(option, wanted, observed))
+        if (!interface_has(wanted, field) || !diff_is_lacking(observed, field))
+            continue;
+        option = option_of_field(OPTION_INTERFACE, field); /* looks through the table: only for the few */
+        if (option && !option_same(option, wanted, observed))
             problems_add(diff->problems, false, wanted->file, 0, 0, "%s: %s: this kernel does not have it%s%s", wanted->name,
                          option->name, option->needs ? ": " : "", option->needs ? option->needs : "");
     }
