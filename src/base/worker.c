@@ -11,6 +11,9 @@
 #include "error.h"
 #include "memory.h"
 
+/* Quick jobs whose end the loop hears of together: it would wake up, and wake the worker's processor, for each of them else. */
+enum { COMPANY = 16 };
+
 struct list {
     struct job *first, *last;
 };
@@ -20,6 +23,7 @@ struct worker {
     pthread_mutex_t lock; /* guards what follows but fd */
     pthread_cond_t changed;
     struct list queued, finished;
+    size_t untold; /* at the end of `finished`: the loop was not woken for them yet */
     bool stopping;
     int fd;
 };
@@ -46,13 +50,22 @@ static struct job *take_first(struct list *list)
     return job;
 }
 
+static bool may_wait(const struct worker *worker, const struct job *job)
+{
+    const struct job *behind = worker->queued.first;
+    return job->quick && behind && behind->quick && worker->untold < COMPANY;
+}
+
 static void finish(struct worker *worker, struct job *job)
 {
     pthread_mutex_lock(&worker->lock);
-    bool first = !worker->finished.first;
     append(&worker->finished, job);
+    worker->untold++;
+    bool told = !may_wait(worker, job);
+    if (told)
+        worker->untold = 0;
     pthread_mutex_unlock(&worker->lock);
-    if (first)
+    if (told)
         eventfd_write(worker->fd, 1);
 }
 
@@ -135,6 +148,7 @@ void worker_collect(struct worker *worker)
     pthread_mutex_lock(&worker->lock);
     struct list finished = worker->finished;
     worker->finished = (struct list){0};
+    worker->untold = 0;
     pthread_mutex_unlock(&worker->lock);
     struct job *job;
     while ((job = take_first(&finished)))

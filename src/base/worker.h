@@ -12,6 +12,7 @@ struct worker;
 struct job {
     void (*run)(struct job *job);
     void (*done)(struct job *job);
+    bool quick;       /* run() takes microseconds: the loop may hear of its end with that of the quick ones behind it */
     struct job *next; /* the worker's */
 };
 

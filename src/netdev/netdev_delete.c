@@ -145,7 +145,7 @@ void netdev_delete_submit(struct netdev_request *request)
 {
     struct netdev *netdev = request->netdev;
 
-    netdev->pending++;
+    netdev_write_expect(request);
     if (join(request))
         return;
     netdev->deletion = NEW(struct netdev_deletion);

@@ -134,6 +134,14 @@ static void set_buffer(int fd)
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
+void netdev_events_watch(struct netdev *netdev, bool on)
+{
+    if (on)
+        ev_io_start(netdev->loop, &netdev->readable);
+    else
+        ev_io_stop(netdev->loop, &netdev->readable);
+}
+
 int netdev_events_open(struct netdev *netdev, struct error *err)
 {
     static const int groups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,

@@ -340,6 +340,7 @@ void netdev_write_finish(struct job *job)
     struct netdev *netdev = request->netdev;
 
     netdev->pending--;
+    netdev_events_watch(netdev, netdev->pending == 0);
     observe(request);
     if (request->error.code == EEXIST && request->step->op == STEP_ROUTE_ADD
         && netdev_route_is_there(&netdev->cache.network, request->step, &request->error))
@@ -351,12 +352,19 @@ void netdev_write_finish(struct job *job)
     free(request);
 }
 
+void netdev_write_expect(struct netdev_request *request)
+{
+    request->netdev->pending++;
+    netdev_events_watch(request->netdev, request->step->op == STEP_LINK_WAIT);
+}
+
 void netdev_write_submit(struct netdev_request *request)
 {
     request->job.run = netdev_write_run;
     request->job.done = netdev_write_finish;
+    request->job.quick = request->step->op != STEP_LINK_WAIT;
     netdev_delete_close(request->netdev); /* deletions that are asked for from now on come behind this */
-    request->netdev->pending++;
+    netdev_write_expect(request);
     worker_submit(request->netdev->worker, &request->job);
 }
 
