@@ -22,18 +22,17 @@ static int not_a_file(mode_t mode)
 
 /* Looked at before it is opened, because opening a device can already do something (a watchdog starts), and after, because it
  * can have been replaced in between. */
-static int open_regular(int dirfd, const char *path)
+static int open_regular(int dirfd, const char *path, struct stat *ret_status)
 {
-    struct stat status;
-    if (fstatat(dirfd, path, &status, 0) < 0)
+    if (fstatat(dirfd, path, ret_status, 0) < 0)
         return -errno;
-    if (not_a_file(status.st_mode))
-        return -not_a_file(status.st_mode);
+    if (not_a_file(ret_status->st_mode))
+        return -not_a_file(ret_status->st_mode);
     CLEANUP(close_fdp) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &status) < 0)
+    if (fd < 0 || fstat(fd, ret_status) < 0)
         return -errno;
-    if (not_a_file(status.st_mode))
-        return -not_a_file(status.st_mode);
+    if (not_a_file(ret_status->st_mode))
+        return -not_a_file(ret_status->st_mode);
     return TAKE_FD(fd);
 }
 
@@ -46,24 +45,25 @@ static ssize_t read_some(int fd, void *data, size_t size)
     return got;
 }
 
-/* The size is not asked for before: files of /proc have none, and others grow meanwhile. */
-static int read_all(int fd, size_t limit, char **ret_text, size_t *ret_size)
+/* The size at its opening is where a file ends as a rule: files of /proc have none, and others grow meanwhile. */
+static int read_all(int fd, size_t expected, size_t limit, char **ret_text, size_t *ret_size)
 {
-    CLEANUP(freep) char *text = NULL;
-    size_t size = 0, room = 0;
+    size_t size = 0, room = expected && expected <= limit ? expected + 2 : 4096;
+    CLEANUP(freep) char *text = memory_new(room);
     for (;;) {
         if (room - size < 2) {
-            room = room ? 2 * room : 4096;
+            room *= 2;
             text = memory_resize(text, room, 1);
         }
-        ssize_t got = read_some(fd, text + size, room - size - 1);
+        size_t asked = room - size - 1;
+        ssize_t got = read_some(fd, text + size, asked);
         if (got < 0)
             return -errno;
-        if (got == 0)
-            break;
         size += (size_t)got;
         if (size > limit)
             return -EFBIG;
+        if (got == 0 || (size == expected && (size_t)got < asked))
+            break;
     }
     text[size] = '\0';
     *ret_text = TAKE_POINTER(text);
@@ -74,8 +74,9 @@ static int read_all(int fd, size_t limit, char **ret_text, size_t *ret_size)
 int file_read(int dirfd, const char *path, size_t limit, char **ret_text, size_t *ret_size, struct error *err)
 {
     size_t size = 0;
-    CLEANUP(close_fdp) int fd = open_regular(dirfd, path);
-    int result = fd < 0 ? fd : read_all(fd, limit, ret_text, &size);
+    struct stat status;
+    CLEANUP(close_fdp) int fd = open_regular(dirfd, path, &status);
+    int result = fd < 0 ? fd : read_all(fd, (size_t)status.st_size, limit, ret_text, &size);
     if (result == -EFBIG)
         return error_set(err, EFBIG, "cannot read %s: it is larger than %zu bytes", path, limit);
     if (result == -EINVAL)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -71,12 +72,13 @@ static char *fault_text(int code)
     return memory_format("can't be read: %s", strerror_r(code, words, sizeof(words)));
 }
 
-static void read_file(const char *path, struct config_files *files)
+/* `place` is the path, or the same beginning at the directory. */
+static void read_file(int directory, const char *place, const char *path, struct config_files *files)
 {
     struct config_file *file = APPEND(files->items, files->count);
     file->path = memory_string(path);
     file->name = memory_string(last_part(path));
-    int result = file_read(AT_FDCWD, path, CONFIG_FILE_SIZE, &file->text, &file->size, NULL);
+    int result = file_read(directory, place, CONFIG_FILE_SIZE, &file->text, &file->size, NULL);
     if (result < 0)
         file->fault = fault_text(-result);
 }
@@ -87,7 +89,8 @@ static bool read_directory(const char *directory, bool (*is_wanted)(const char *
     char **names = NULL;
     size_t count = 0;
     struct error err;
-    int result = file_list(directory, &names, &count, &err);
+    CLEANUP(close_fdp) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a thousand paths would be walked else */
+    int result = fd < 0 ? -errno : file_list(directory, &names, &count, &err);
     if (result < 0) {
         CLEANUP(freep) char *fault = fault_text(-result);
         problems_add(problems, true, directory, 0, 0, "%s", fault);
@@ -96,7 +99,7 @@ static bool read_directory(const char *directory, bool (*is_wanted)(const char *
     for (size_t i = 0; i < count; i++) {
         CLEANUP(freep) char *path = memory_format("%s/%s", directory, names[i]);
         if (is_wanted(names[i]))
-            read_file(path, files);
+            read_file(fd, names[i], path, files);
     }
     file_list_free(names, count);
     return true;
@@ -113,7 +116,7 @@ static bool read_network_directory(const char *directory, struct config_files *f
 {
     CLEANUP(freep) char *path = memory_format("%s/../" GLOBAL_NAME, directory);
     if (is_file(path))
-        read_file(path, files);
+        read_file(AT_FDCWD, path, path, files);
     return read_directory(directory, is_network_file, files, problems);
 }
 
@@ -346,7 +349,7 @@ static void check_file(const char *path, struct problems *problems)
 {
     struct config_files files = {0};
     struct settings settings = {0};
-    read_file(path, &files);
+    read_file(AT_FDCWD, path, path, &files);
     const struct config_file *file = &files.items[0];
     if (is_network_file(file->name))
         check_network_files(&files, true, problems);
