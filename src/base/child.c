@@ -28,6 +28,7 @@
 #include "error.h"
 #include "file.h"
 #include "memory.h"
+#include "priority.h"
 
 enum { PIDFD = 3 }; /* idtype_t's P_PIDFD; older C libraries have no name for it */
 
@@ -139,6 +140,7 @@ static void wait_at_gate(int gate)
 _Noreturn static void run_child(const struct child_spec *spec, int gate, bool born_in_cgroup)
 {
     reset_signals();
+    priority_reset();
     setsid();
     umask(022);
     if (spec->cgroup >= 0 && !born_in_cgroup && join_cgroup(spec->cgroup) < 0)

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "daemon/daemon.h"
 #include "daemon/notify.h"
 #include "dhcp/dhcp.h"
@@ -95,6 +96,7 @@ int main(int argument_count, char **arguments)
     log_set_level("notice");
     parse_options(argument_count, arguments, &options);
     signal(SIGPIPE, SIG_IGN);
+    priority_raise();
     if (daemon_new(loop, &options, &daemon, &err) < 0) {
         log_error("%s", err.text);
         ev_loop_destroy(loop);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/priority.h"
 #include "base/text.h"
 
 static struct child_spec shell(const char *script, int output)
@@ -398,6 +400,21 @@ static void in_a_user_namespace(void **state)
     in_a_process(user_namespace);
 }
 
+static int raised_priority(void)
+{
+    priority_raise();
+    if (getpriority(PRIO_PROCESS, 0) >= 0)
+        return NOT_HERE;
+    struct child_spec spec = shell("[ $(nice) = 0 ]", -1);
+    return result_of(&spec, "exit status 0");
+}
+
+static void of_ordinary_priority(void **state)
+{
+    (void)state;
+    in_a_process(raised_priority);
+}
+
 static bool refuse(long call, int code)
 {
     struct sock_filter filter[] = {
@@ -550,6 +567,7 @@ int main(void)
         cmocka_unit_test(the_same_user_keeps_no_capability),
         cmocka_unit_test(no_user_at_all),
         cmocka_unit_test(in_a_user_namespace),
+        cmocka_unit_test(of_ordinary_priority),
         cmocka_unit_test(where_clone3_is_hidden),
         cmocka_unit_test(where_clone3_is_refused),
         cmocka_unit_test(where_groups_cannot_be_dropped),
