@@ -92,6 +92,17 @@ static void provide_network_keep(void *netdev, struct plan *plan)
     netdev_keep(netdev, plan);
 }
 
+static int provide_network_attached(void *netdev, const char *name, struct text *ret_words, struct error *err)
+{
+    return netdev_attached(netdev, name, ret_words, err);
+}
+
+static int provide_filter_names(void *filter, const struct move *move, struct text *lines, struct error *err)
+{
+    (void)filter;
+    return filter_names(move, lines, err);
+}
+
 static int provide_bridge_move(void *netdev, const struct move *move, struct plan *plan, struct moved *ret_moved, struct error *err)
 {
     return bridge_move(netdev, move, plan, ret_moved, err);
@@ -401,6 +412,7 @@ static void make_reconciler(struct daemon *daemon)
         .network_apply = provide_network_apply,
         .network_encode = provide_network_encode,
         .network_keep = provide_network_keep,
+        .network_attached = provide_network_attached,
         .bridge_move = provide_bridge_move,
         .probe_ask = provide_probe_ask,
         .tap = daemon->taps,
@@ -419,6 +431,7 @@ static void make_reconciler(struct daemon *daemon)
         .probe_announce = provide_probe_announce,
         .filter = daemon,
         .host_warning = host_warning,
+        .filter_names = provide_filter_names,
         .managers = daemon,
         .manager_of = manager_of,
     };

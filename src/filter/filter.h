@@ -5,6 +5,8 @@
 #include <stddef.h>
 
 struct error;
+struct move;
+struct text;
 
 /* Will packets between ports of a bridge be dropped? 1 with one line in `text` that says what drops them and gives two ways
  * out, with the commands; 0: no; -errno: it can't be told (-EPERM without CAP_NET_ADMIN).
@@ -18,3 +20,7 @@ struct error;
  * Blocks for a few exchanges with the kernel, each as long as there are chains (or, legacy, rules): not for the loop of a host
  * that may have thousands. */
 int filter_warning(const char *bridge, char *text, size_t size, struct error *err);
+
+/* Adds a line for each chain and flowtable of nftables that names the interface which the move leaves: what becomes of it by the move,
+ * and what to do. 0, -errno as above; lines that could be had are there. Blocks as above, and looks at all rules. */
+int filter_names(const struct move *move, struct text *lines, struct error *err);

@@ -1,6 +1,7 @@
 /* What the files of this folder share; no other folder includes it. */
 #pragma once
 
+#include <libmnl/libmnl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,3 +35,21 @@ struct filter_rule {
 bool filter_rule_lets_pass(const struct filter_rule *rule, const struct filter_scope *scope, bool bridge_family);
 /* The data of iptables' match of that name; anything but physdev is an `other`. */
 void filter_rule_match(struct filter_rule *rule, const char *name, const void *data, size_t size);
+
+/* -- filter_message.c: nf_tables asked ---------------------------------------------------------------------------------------- */
+
+/* NULL when it is not there; of nest NULL nothing is. */
+const struct nlattr *filter_message_find(const struct nlattr *nest, uint16_t type);
+const struct nlattr *filter_message_attribute(const struct nlmsghdr *message, uint16_t type);
+uint32_t filter_message_number(const struct nlattr *attribute, uint32_t fallback);
+void filter_message_string(const struct nlattr *attribute, char *target, size_t size); /* "" for NULL */
+
+struct filter_question {
+    uint16_t type;             /* NFT_MSG_GET*: of a table that one alone, of all else a dump */
+    uint8_t family;            /* 0 = any */
+    const char *table;         /* NULL = any */
+    const char *object;        /* the chain of rules, the set of elements; NULL = any */
+};
+/* 0; -EINTR when things changed during each of several tries; another -errno. `hear` may be told of something more than once. */
+int filter_message_ask(const struct filter_question *question, mnl_cb_t hear, void *context);
+bool filter_message_is_unknown(int result); /* the kernel has no nftables, or no such thing in it */

@@ -12,6 +12,7 @@ struct error;
 struct worker;
 struct netdev;
 struct nlattr;
+struct text;
 
 /* An attribute that is a value by itself: reading and writing come from the row. */
 enum netdev_value {
@@ -111,6 +112,10 @@ void netdev_apply(struct netdev *netdev, const struct step *step, step_done done
 /* What a step would say to the kernel, as a STEP_REPLAY says it: to be kept, and said later, by another daemon of this boot perhaps. The
  * caller frees it with replay_free. A STEP_SYSCTL_SET and a STEP_LINK_WAIT say nothing. */
 int netdev_encode(struct netdev *netdev, const struct step *step, struct replay **ret_replay, struct error *err);
+
+/* Adds a line for each thing that somebody else has attached to a link: "the qdisc fq 8001:", "the tc filter flower pref 10 at its
+ * ingress", "the XDP program 12 (generic)", "the BPF program 13 at its egress". */
+int netdev_attached(struct netdev *netdev, const char *name, struct text *ret_words, struct error *err);
 
 /* Read afresh by one bounded exchange. */
 int netdev_statistics(struct netdev *netdev, const char *name, struct link_statistics *ret_statistics, struct error *err);

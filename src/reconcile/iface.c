@@ -175,22 +175,6 @@ static int check_out(const struct reconciler *reconciler, struct iface_move *mov
 
 /* -- what is worth knowing before ------------------------------------------------------------------------------------------------- */
 
-static bool root_is_remote(void)
-{
-    CLEANUP(freep) char *text = NULL;
-    const char *line;
-
-    if (file_read(AT_FDCWD, "/proc/mounts", 1 << 20, &text, NULL, NULL) < 0)
-        return false;
-    for (line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        char where[64], type[32];
-
-        if (sscanf(line, "%*s %63s %31s", where, type) == 2 && text_equal(where, "/") && text_starts(type, "nfs"))
-            return true;
-    }
-    return false;
-}
-
 /* Seconds in which a bridge with STP lets nothing pass. */
 static double silence(const struct reconciler *reconciler, const struct iface_move *move)
 {
@@ -205,22 +189,10 @@ static double silence(const struct reconciler *reconciler, const struct iface_mo
 
 static void warn(const struct reconciler *reconciler, const struct iface_move *move)
 {
-    const struct network *observed = host_observed(reconciler);
-    const struct interface *from = network_find(observed, from_of(move));
+    const struct move question = {.nic = move->asked.nic, .bridge = move->asked.bridge, .out = move->asked.out};
     struct text *warnings = &move->report->warnings;
 
-    for (size_t i = 0; i < observed->count; i++)
-        if (text_equal(observed->items[i]->parent, from->name))
-            text_format(warnings, "%s lies on %s and stays there\n", observed->items[i]->name, from->name);
-    for (size_t i = 0; i < from->route_count; i++)
-        if (!from->routes[i].prefix) {
-            text_format(warnings, "the default route goes over %s\n", from->name);
-            break;
-        }
-    if (root_is_remote())
-        text_format(warnings, "the root file system comes over the network\n");
-    if (from->inbound.average || from->outbound.average)
-        text_format(warnings, "the rate limits of %s stay on it\n", from->name);
+    iface_warn(reconciler, &question, warnings);
     if (move->moved.neighbours)
         text_format(warnings, "%u permanent neighbour%s move%s now, but no file can keep them for the next boot\n", move->moved.neighbours,
                     move->moved.neighbours == 1 ? "" : "s", move->moved.neighbours == 1 ? "s" : "");

@@ -25,6 +25,8 @@ struct reconcile_providers {
     int (*network_encode)(void *netdev, const struct step *step, struct replay **ret_replay, struct error *err);
     /* Gives steps that delete something their `undo`: the thing as the kernel tells of it now. */
     void (*network_keep)(void *netdev, struct plan *plan);
+    /* Adds lines, each a thing that is attached to a link besides addresses and routes: "the qdisc fq 8001:". NULL: nobody knows. */
+    int (*network_attached)(void *netdev, const char *name, struct text *ret_words, struct error *err);
     void *tap;
     void (*tap_apply)(void *tap, const struct step *step, step_done done, void *context);
     void *vmm;
@@ -49,6 +51,8 @@ struct reconcile_providers {
     int (*bridge_move)(void *netdev, const struct move *move, struct plan *plan, struct moved *ret_moved, struct error *err);
     void *filter;
     const char *(*host_warning)(void *filter); /* asked when it is to be shown; NULL, and gives NULL when there is none */
+    /* Adds lines: which rules name the interface that the move leaves, and what that will mean. NULL: nobody knows. */
+    int (*filter_names)(void *filter, const struct move *move, struct text *lines, struct error *err);
     void *managers;
     /* Does another program hold an interface of the host? NULL: nobody ever does. */
     bool (*manager_of)(void *managers, const struct interface *observed, struct manager_claim *ret_claim);

@@ -248,6 +248,10 @@ void claim_warn(const struct reconciler *reconciler, const struct network *wante
 /* iface.c */
 void iface_move_free(struct iface_move *move);
 
+/* iface_warn.c */
+/* Adds lines. */
+void iface_warn(const struct reconciler *reconciler, const struct move *move, struct text *warnings);
+
 /* host.c */
 /* Says what the kernel shows otherwise than what is wanted, after everything was done. What it can't do at all may have shown only
  * now, and is no failure: it goes to `known`. */

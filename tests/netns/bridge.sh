@@ -170,4 +170,30 @@ check "out again" trestle iface-unbridge br0
 check "the session's far end is asked" says '10.0.0.1 answers.*; 10.0.0.9 did not answer' \
 	env SSH_CONNECTION="10.0.0.9 50000 10.0.0.2 22" sh -c "env -i '$BUILD/trestle' -S '$RUN/trestle.sock' iface-bridge eth0 br1; true"
 check "out of that" trestle iface-unbridge br1
+
+# --- what does not move is named ---
+names() { grep -qF -- "$1" "$RUN/names"; }
+tc qdisc add dev eth0 root handle 7: pfifo
+nft -f - <<END
+add table inet fw
+add chain inet fw in { type filter hook input priority 0; }
+add rule inet fw in iifname eth0 tcp dport 22 accept
+add rule inet fw in iifname eth0 icmp type echo-request accept
+add table netdev fw
+add chain netdev fw early { type filter hook ingress device eth0 priority 0; }
+END
+check "into the bridge" sh -c "${client[*]} iface-bridge eth0 br1 2>'$RUN/names'"
+check "rules for the NIC are named" names "nftables: the chain in of the table inet fw has rules for eth0: packets come and go by br1 then"
+check "each chain once" test "$(grep -c 'the chain in' "$RUN/names")" = 1
+check "so is a chain that is hooked on it" names "nftables: the chain early of the table netdev fw is hooked on eth0 and stays so"
+check "and a qdisc" names "the qdisc pfifo 7: stays on eth0"
+nft add rule inet fw in oifname br1 accept
+check "out of it" sh -c "${client[*]} iface-unbridge br1 2>'$RUN/names'"
+check "rules for the bridge are named" names "nftables: the chain in of the table inet fw has rules for br1: packets come and go by eth0 then"
+check "what is hooked on the NIC is not" not names "is hooked on"
+check "it has its qdisc still" sh -c "tc qdisc show dev eth0 | grep -q 'pfifo 7:'"
+nft flush ruleset
+tc qdisc delete dev eth0 root
+check "into the bridge, with nothing in the way" sh -c "${client[*]} iface-bridge eth0 br1 2>'$RUN/names'"
+check "nothing is named" not names fw
 daemon_stop

@@ -1,4 +1,4 @@
-/* Does the host eat what its bridges forward? Against real nft and iptables. links: filter model base */
+/* Does the host eat what its bridges forward, and which rules name a NIC? Against real nft and iptables. links: filter model base */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -15,7 +15,9 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "filter/filter.h"
+#include "model/move.h"
 
 #define CALL_IPTABLES "/proc/sys/net/bridge/bridge-nf-call-iptables"
 #define CALL_IP6TABLES "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
@@ -236,6 +238,98 @@ static void asking_makes_no_table(void **state)
     close(fd);
 }
 
+/* -- rules that name an interface ---------------------------------------------------------------------------------------------- */
+
+static struct text names;
+
+static void ask_names(bool out)
+{
+    struct move move = {.nic = "eth0", .bridge = "br0", .out = out};
+    struct error err = {0};
+
+    text_clear(&names);
+    if (filter_names(&move, &names, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void assert_names(const char *part, bool expected)
+{
+    if (!!(names.data && strstr(names.data, part)) != expected)
+        fail_msg("%s: %s: %s", expected ? "is missing" : "is too much", part, names.data ? names.data : "");
+}
+
+static void assert_rules(const char *rule, bool expected)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "nft flush ruleset && nft 'add table inet fw; add set inet fw nics { type ifname; elements = { eth0 } ; }; "
+             "add chain inet fw in { type filter hook input priority 0; }; add rule inet fw in %s'", rule);
+    run(line);
+    ask_names(false);
+    if (!!names.length != expected)
+        fail_msg("%s: %s", rule, names.length ? names.data : "nothing was found");
+    if (expected)
+        assert_string_equal(names.data, "nftables: the chain in of the table inet fw has rules for eth0: packets come and go by br0 then, and "
+                                        "those rules see none: have them for br0 as well ('nft list chain inet fw in' shows them)\n");
+}
+
+static void named_by_rules(void **state)
+{
+    static const char *const naming[] = {
+        "iifname eth0 tcp dport 22 accept", "tcp dport 22 oifname eth0 accept", "iif eth0 drop", "oif != eth0 drop", "iifname != eth0 drop",
+        "iifname \"eth*\" drop", "iifname { eth0, eth7 } drop", "iif { eth0, lo } drop", "iifname @nics drop", "iifname vmap { eth0 : accept }",
+        "iifname . tcp dport { eth0 . 22 } accept", "tcp dport . iifname { 22 . eth0 } accept",
+        "tcp dport 22 accept; add rule inet fw in iifname eth0 drop; add rule inet fw in oifname eth0 drop",
+    };
+    static const char *const others[] = {
+        "iifname eth1 drop", "iifname eth drop", "iifname eth01 drop", "iif lo drop", "tcp dport 22 drop", "iifname { eth0, br0 } drop", "iifname { eth1 } drop",
+        "iifname . tcp dport { eth0 . 22, br0 . 22 } accept", "meta mark 1 drop", "iifname @nics ip saddr 192.0.2.1 drop; add element inet fw nics { br0 }",
+    };
+
+    (void)state;
+    if (!has("ip link add name eth0 type veth peer name eth7 && nft add table inet fw"))
+        return;
+    for (size_t i = 0; i < sizeof(naming) / sizeof(*naming); i++)
+        assert_rules(naming[i], true);
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+        assert_rules(others[i], false);
+}
+
+static void hooked_on_it(void **state)
+{
+    (void)state;
+    if (!has("ip link add name eth0 type veth peer name eth7 && ip link add name br0 type bridge && nft add table netdev fw"))
+        return;
+    run("nft 'add chain netdev fw one { type filter hook ingress device eth0 priority 0; }; add rule netdev fw one iifname eth0 drop; "
+        "add chain netdev fw two { type filter hook ingress devices = { eth7, eth0 } priority 0; }; "
+        "add chain netdev fw third { type filter hook ingress device br0 priority 0; }; add chain netdev fw plain'");
+    ask_names(false);
+    assert_names("the chain one of the table netdev fw is hooked on eth0 and stays so", true);
+    assert_names("the chain two of the table netdev fw is hooked on eth0", true);
+    assert_names("third", false);
+    assert_names("has rules for", false);
+    ask_names(true);
+    assert_names("the chain third of the table netdev fw is hooked on br0, and sees nothing when that is gone: hook it on eth0", true);
+    assert_names("the chain one", false);
+    if (system("nft 'add table inet fw; add flowtable inet fw fast { hook ingress priority 0; devices = { eth0 }; }' 2>/dev/null") == 0) {
+        ask_names(false);
+        assert_names("the flowtable fast of the table inet fw is for eth0", true);
+    }
+}
+
+static void rules_of_bridges(void **state)
+{
+    (void)state;
+    if (!has("nft 'add table bridge fw; add chain bridge fw forward { type filter hook forward priority 0; }; "
+             "add rule bridge fw forward iifname eth0 accept; add chain bridge fw out; add rule bridge fw out oifname br0 drop'"))
+        return;
+    ask_names(false);
+    assert_names("the chain forward of the table bridge fw has rules for eth0: as a port of br0 it passes them", true);
+    assert_names("the chain out", false);
+    ask_names(true);
+    assert_names("the chain out of the table bridge fw has rules for br0: packets come and go by eth0 then", true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +337,8 @@ int main(void)
         cmocka_unit_test_setup(ip6tables_by_nft, setup),  cmocka_unit_test_setup(native_nft, setup),
         cmocka_unit_test_setup(bridge_family, setup),     cmocka_unit_test_setup(iptables_legacy, setup),
         cmocka_unit_test_setup(ip6tables_legacy, setup),  cmocka_unit_test_setup(asking_makes_no_table, setup),
+        cmocka_unit_test_setup(named_by_rules, setup),    cmocka_unit_test_setup(hooked_on_it, setup),
+        cmocka_unit_test_setup(rules_of_bridges, setup),
     };
     int failed;
 
