@@ -153,7 +153,7 @@ static void running_taken_back(void *context, int result, const struct error *er
     struct reconciler *reconciler = context;
     struct error failure = running(reconciler)->failure;
 
-    (void)plan;
+    duplicate_announce_back(reconciler, plan);
     change_put_files_back(reconciler, &reconciler->journal.running.before, false, &failure);
     if (result < 0)
         error_set(&failure, failure.code, "%s; and could not take all of it back: %s", failure.text, err->text);
@@ -323,8 +323,8 @@ static void steps_ended(void *context, int result, const struct error *err, cons
     struct request *request = running(reconciler);
     struct error failure = {0};
 
-    (void)plan;
     if (result < 0) { /* run.c took back what was done */
+        duplicate_announce_back(reconciler, plan);
         error_set(&failure, -result, "%s; what was done before it was taken back", err->text);
         lease_move_back(reconciler, &reconciler->journal.running);
         finish_failed(reconciler, &failure);

@@ -131,10 +131,10 @@ static void pending_taken_back(void *context, int result, const struct error *er
     struct plan rest = {.name = memory_string("rollback")};
     struct network wanted = {0}, previous = {0};
 
-    (void)plan;
     if (result < 0)
         request->failure = *err;
     end_pending(reconciler, &request->failure);
+    duplicate_announce_back(reconciler, plan);
     host_wanted(reconciler, false, &wanted);
     host_diff(reconciler, &wanted, &previous, false, &rest, &request->problems);
     network_clear(&wanted);

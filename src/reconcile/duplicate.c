@@ -529,3 +529,38 @@ void duplicate_announce(const struct reconciler *reconciler, const struct step *
     if (step->op == STEP_ADDRESS_ADD && step->address.family == AF_INET && !step->address.unannounced && observed && providers->probe_announce)
         providers->probe_announce(providers->probe, observed, &step->address);
 }
+
+static bool may_be_announced(const struct reconciler *reconciler, const char *name, const struct address *address)
+{
+    const struct interface *wanted = network_find(&reconciler->wanted, name);
+
+    for (size_t i = 0; wanted && i < wanted->address_count; i++)
+        if (address_same(&wanted->addresses[i], address))
+            return !wanted->addresses[i].unannounced;
+    return true;
+}
+
+void duplicate_announce_all(const struct reconciler *reconciler, const char *name)
+{
+    const struct reconcile_providers *providers = &reconciler->providers;
+    const struct interface *observed = network_find(host_observed(reconciler), name);
+
+    for (size_t i = 0; providers->probe_announce && observed && i < observed->address_count; i++)
+        if (may_be_announced(reconciler, name, &observed->addresses[i]))
+            providers->probe_announce(providers->probe, observed, &observed->addresses[i]);
+}
+
+static bool is_named_before(const struct plan *plan, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (text_equal(plan->steps[i].interface, plan->steps[index].interface))
+            return true;
+    return false;
+}
+
+void duplicate_announce_back(const struct reconciler *reconciler, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (*plan->steps[i].interface && !is_named_before(plan, i))
+            duplicate_announce_all(reconciler, plan->steps[i].interface);
+}

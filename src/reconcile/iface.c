@@ -336,19 +336,12 @@ static void answered_after(struct reconciler *reconciler, struct request *reques
     change_checked(reconciler, move->asked.out ? 0 : lease_move(reconciler, from_of(move), to_of(move), &err), &err);
 }
 
-/* Neighbours that knew the address by another MAC, and switches that knew the MAC elsewhere. */
-static void announce(struct reconciler *reconciler, const struct interface *link)
-{
-    for (size_t i = 0; reconciler->providers.probe_announce && link && i < link->address_count; i++)
-        reconciler->providers.probe_announce(reconciler->providers.probe, link, &link->addresses[i]);
-}
-
 static void check_after(struct reconciler *reconciler, struct request *request)
 {
     struct iface_move *move = request->iface;
 
     move->after = true;
-    announce(reconciler, network_find(host_observed(reconciler), to_of(move)));
+    duplicate_announce_all(reconciler, to_of(move));
     ask_all(reconciler, request);
 }
 

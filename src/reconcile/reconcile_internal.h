@@ -309,6 +309,10 @@ void duplicate_problems(const struct reconciler *reconciler, const struct networ
 void duplicate_reason(const struct reconciler *reconciler, const char *interface, struct text *line);
 /* Tells the neighbours of an address that a step has added. */
 void duplicate_announce(const struct reconciler *reconciler, const struct step *step);
+/* Of all addresses of a link that came from another: neighbours that knew them by another MAC, and switches that knew the MAC elsewhere. */
+void duplicate_announce_all(const struct reconciler *reconciler, const char *name);
+/* The same of all links of a plan that was taken back. */
+void duplicate_announce_back(const struct reconciler *reconciler, const struct plan *plan);
 void duplicate_clear(struct reconciler *reconciler);
 
 /* machine.c */
