@@ -15,3 +15,12 @@ struct bridge_words {
     char text[128];
 };
 struct bridge_words bridge_words(const struct netdev_hanging_item *item);
+
+/* -- bridge_sysctl.c: sysctls of a link ("ipv4/arp_ignore") as steps ------------------------------------------------------- */
+
+bool bridge_sysctl_read(const char *interface, const char *name, int32_t *ret_value); /* false: there is none, or it is no number */
+void bridge_sysctl_set(struct plan *plan, const char *interface, const char *name, int32_t before, int32_t value);
+/* Gives `to` those of `from`, but for rp_filter; made: `to` will be made, and has the values of "default" then. How many it are. */
+unsigned bridge_sysctl_move(struct plan *plan, const char *from, const char *to, bool made);
+/* Says of a bridge that goes what its sysctls are: with that they come back when it does. */
+void bridge_sysctl_keep(struct plan *plan, const char *bridge);

@@ -11,7 +11,6 @@
  * links have the network of an address meanwhile; of routes with the same metric the kernel takes the older one. */
 #include "bridge/bridge_move.h"
 
-#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -22,9 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -353,6 +350,47 @@ static void delete_connected(struct moving *moving)
             delete_route(moving, &moving->hanging.items[i]);
 }
 
+/* Has the bridge this network by an address of its own? */
+static bool is_connected_there(const struct moving *moving, const struct netdev_hanging_item *item)
+{
+    const struct rtmsg *one = mnl_nlmsg_get_payload(item->message);
+    const struct nlattr *network = find(item->message, sizeof(*one), RTA_DST);
+
+    for (size_t i = 0; network && i < moving->there.count; i++) {
+        const struct netdev_hanging_item *other = &moving->there.items[i];
+        const struct rtmsg *fixed = mnl_nlmsg_get_payload(other->message);
+        const struct nlattr *destination = find(other->message, sizeof(*fixed), RTA_DST);
+
+        if (is_connected(other) && fixed->rtm_family == one->rtm_family && fixed->rtm_dst_len == one->rtm_dst_len && destination
+            && memcmp(mnl_attr_get_payload(destination), mnl_attr_get_payload(network), mnl_attr_get_payload_len(network)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Steps that change nothing on the way there: both links know it all by then. On the way back what is on the link must be sent by the
+ * NIC when that goes, */
+static void connect_on_way_back(struct moving *moving)
+{
+    for (size_t i = 0; i < moving->hanging.count; i++)
+        if (is_connected(&moving->hanging.items[i]) && !is_connected_there(moving, &moving->hanging.items[i]))
+            add_route(moving, &moving->hanging.items[i]);
+}
+
+/* and the old link must know before to whom. */
+static void know_on_way_back(struct moving *moving)
+{
+    struct netdev_twist twist = {.from = moving->from, .flags = NLM_F_CREATE, .state = NUD_STALE};
+
+    for (size_t i = 0; i < moving->hanging.count; i++) {
+        const struct netdev_hanging_item *item = &moving->hanging.items[i];
+
+        if (item->thing == NETDEV_LEARNED)
+            add_replay(moving, moving->from, netdev_replay_new(moving->netdev, item->message, &twist),
+                       netdev_replay_new(moving->netdev, item->message, &twist), "tell %s of %s", moving->from, bridge_words(item).text);
+    }
+}
+
 /* -- links ------------------------------------------------------------------------------------------------------------------------ */
 
 static struct step *add_link(struct moving *moving, enum step_op op, const char *name, const char *text)
@@ -411,90 +449,21 @@ static void wait_for(struct moving *moving, const char *name)
     add_link(moving, STEP_LINK_WAIT, name, text);
 }
 
-static void delete_bridge(struct moving *moving)
+/* It comes back as bare as it goes: steps of their own bring back what was on it, and the NIC. */
+static int delete_bridge(struct moving *moving, struct error *err)
 {
-    struct step *step = add_link(moving, STEP_LINK_DELETE, moving->move->bridge, "delete the bridge");
+    struct step *step = add_link(moving, STEP_LINK_DELETE, moving->move->bridge, "delete the bridge"), make;
+    int code;
 
     step->from = interface_copy(network_find(netdev_observed(moving->netdev), moving->move->bridge));
     step->from->set &= LINK_FIELDS | FIELD_BIT(FIELD_UP);
+    step_invert(step, &make);
+    code = netdev_encode(moving->netdev, &make, &step->undo, err);
+    step_clear(&make);
+    return code;
 }
 
-/* -- sysctls ---------------------------------------------------------------------------------------------------------------------- */
-
-/* Those that say how the host speaks on that link. Not rp_filter, which is loosened meanwhile. */
-static const char *const sysctls[] = {
-    "ipv4/accept_local", "ipv4/accept_redirects", "ipv4/accept_source_route", "ipv4/arp_accept", "ipv4/arp_announce",
-    "ipv4/arp_evict_nocarrier", "ipv4/arp_filter", "ipv4/arp_ignore", "ipv4/arp_notify", "ipv4/bc_forwarding", "ipv4/bootp_relay",
-    "ipv4/disable_policy", "ipv4/disable_xfrm", "ipv4/drop_gratuitous_arp", "ipv4/drop_unicast_in_l2_multicast", "ipv4/forwarding",
-    "ipv4/ignore_routes_with_linkdown", "ipv4/log_martians", "ipv4/medium_id", "ipv4/promote_secondaries", "ipv4/proxy_arp",
-    "ipv4/proxy_arp_pvlan", "ipv4/route_localnet", "ipv4/secure_redirects", "ipv4/send_redirects", "ipv4/shared_media",
-    "ipv4/src_valid_mark", "ipv4/tag", "ipv6/accept_dad", "ipv6/accept_ra", "ipv6/accept_ra_defrtr", "ipv6/accept_ra_from_local",
-    "ipv6/accept_ra_min_hop_limit", "ipv6/accept_ra_mtu", "ipv6/accept_ra_pinfo", "ipv6/accept_ra_rt_info_max_plen",
-    "ipv6/accept_ra_rt_info_min_plen", "ipv6/accept_ra_rtr_pref", "ipv6/accept_redirects", "ipv6/accept_source_route",
-    "ipv6/accept_untracked_na", "ipv6/addr_gen_mode", "ipv6/autoconf", "ipv6/dad_transmits", "ipv6/disable_ipv6",
-    "ipv6/drop_unicast_in_l2_multicast", "ipv6/drop_unsolicited_na", "ipv6/enhanced_dad", "ipv6/forwarding", "ipv6/hop_limit",
-    "ipv6/keep_addr_on_down", "ipv6/max_addresses", "ipv6/ndisc_evict_nocarrier", "ipv6/ndisc_notify", "ipv6/optimistic_dad",
-    "ipv6/proxy_ndp", "ipv6/router_solicitations", "ipv6/suppress_frag_ndisc", "ipv6/temp_prefered_lft", "ipv6/temp_valid_lft",
-    "ipv6/use_optimistic", "ipv6/use_tempaddr",
-};
-
-/* false: there is no such one, or its value is no number. */
-static bool read_sysctl(const char *interface, const char *name, int32_t *ret_value)
-{
-    const char *key = strchr(name, '/');
-    char path[128], text[32] = "";
-    ssize_t length;
-
-    snprintf(path, sizeof(path), "/proc/sys/net/%.*s/conf/%s%s", (int)(key - name), name, interface, key);
-    CLEANUP(close_fdp) int file = open(path, O_RDONLY | O_CLOEXEC);
-    length = file < 0 ? -1 : read(file, text, sizeof(text) - 1);
-    return length > 0 && sscanf(text, "%d", ret_value) == 1;
-}
-
-static void add_sysctl(struct moving *moving, const char *interface, const char *name, int32_t before, int32_t value)
-{
-    struct step *step = plan_add(moving->plan, STEP_SYSCTL_SET, interface, "%s %d → %d", name, before, value);
-
-    text_copy(step->interface, sizeof(step->interface), interface);
-    text_copy(step->sysctl.name, sizeof(step->sysctl.name), name);
-    step->sysctl.value = value;
-    step->value_before = before;
-}
-
-static void set_sysctl(struct moving *moving, const char *interface, const char *name, int32_t before, int32_t value)
-{
-    if (before != value)
-        add_sysctl(moving, interface, name, before, value);
-}
-
-/* A bridge that is made now has the values of "default"; one that was there before keeps its own. */
-static void move_sysctls(struct moving *moving)
-{
-    const struct move *move = moving->move;
-
-    if (!move->out && !move->made)
-        return;
-    for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
-        int32_t value, before;
-
-        if (!read_sysctl(moving->from, sysctls[i], &value)
-            || !read_sysctl(move->made ? "default" : moving->to, sysctls[i], &before) || value == before)
-            continue;
-        moving->moved->sysctls++;
-        set_sysctl(moving, moving->to, sysctls[i], before, value);
-    }
-}
-
-/* Says of a bridge that goes what its sysctls are: with that they come back when it does. */
-static void keep_sysctls(struct moving *moving, const char *bridge)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(sysctls); i++) {
-        int32_t value, otherwise;
-
-        if (read_sysctl(bridge, sysctls[i], &value) && read_sysctl("default", sysctls[i], &otherwise) && value != otherwise)
-            add_sysctl(moving, bridge, sysctls[i], value, value);
-    }
-}
+/* -- reverse path filters --------------------------------------------------------------------------------------------------------- */
 
 /* Packets come in by one link while the routes back are on the other. What counts is the higher value, that of "all" or the link's. */
 struct filters {
@@ -508,13 +477,13 @@ static struct filters loosen(struct moving *moving)
     struct filters filters = {0};
     int32_t all = 0;
 
-    read_sysctl("all", RP_FILTER, &all);
-    read_sysctl(moving->from, RP_FILTER, &filters.from);
-    read_sysctl(move->made ? "default" : moving->to, RP_FILTER, &filters.to);
+    bridge_sysctl_read("all", RP_FILTER, &all);
+    bridge_sysctl_read(moving->from, RP_FILTER, &filters.from);
+    bridge_sysctl_read(move->made ? "default" : moving->to, RP_FILTER, &filters.to);
     filters.strict = all == STRICT || filters.from == STRICT || filters.to == STRICT;
     if (filters.strict) {
-        set_sysctl(moving, moving->to, RP_FILTER, filters.to, LOOSE);
-        set_sysctl(moving, moving->from, RP_FILTER, filters.from, LOOSE);
+        bridge_sysctl_set(moving->plan, moving->to, RP_FILTER, filters.to, LOOSE);
+        bridge_sysctl_set(moving->plan, moving->from, RP_FILTER, filters.from, LOOSE);
     }
     return filters;
 }
@@ -524,9 +493,9 @@ static void tighten(struct moving *moving, struct filters filters)
     const struct move *move = moving->move;
     int32_t now = filters.strict ? LOOSE : filters.to;
 
-    set_sysctl(moving, moving->to, RP_FILTER, now, move->out || move->made ? filters.from : filters.to);
+    bridge_sysctl_set(moving->plan, moving->to, RP_FILTER, now, move->out || move->made ? filters.from : filters.to);
     if (filters.strict && !move->out)
-        set_sysctl(moving, moving->from, RP_FILTER, LOOSE, filters.from);
+        bridge_sysctl_set(moving->plan, moving->from, RP_FILTER, LOOSE, filters.from);
 }
 
 /* -- the order -------------------------------------------------------------------------------------------------------------------- */
@@ -535,9 +504,10 @@ static void plan_in(struct moving *moving)
 {
     struct filters filters;
 
-    if (moving->move->made)
+    if (moving->move->made) {
         make_bridge(moving);
-    move_sysctls(moving);
+        moving->moved->sysctls = bridge_sysctl_move(moving->plan, moving->from, moving->to, true); /* one that was there keeps its own */
+    }
     filters = loosen(moving);
     if (moving->move->made)
         set_up(moving, moving->to);
@@ -550,6 +520,8 @@ static void plan_in(struct moving *moving)
     set_master(moving);
     wait_for(moving, moving->to);
     move_routes(moving);
+    connect_on_way_back(moving);
+    know_on_way_back(moving);
     wait_for(moving, moving->from); /* on the way back */
     delete_addresses(moving, AF_INET);
     delete_addresses(moving, AF_INET6);
@@ -558,11 +530,11 @@ static void plan_in(struct moving *moving)
     tighten(moving, filters);
 }
 
-static void plan_out(struct moving *moving)
+static int plan_out(struct moving *moving, struct error *err)
 {
     struct filters filters = loosen(moving);
 
-    move_sysctls(moving);
+    moving->moved->sysctls = bridge_sysctl_move(moving->plan, moving->from, moving->to, false);
     add_addresses(moving, AF_INET);
     add_addresses(moving, AF_INET6);
     add_rules(moving);
@@ -570,6 +542,7 @@ static void plan_out(struct moving *moving)
     settle_old_addresses(moving);
     move_routes(moving);
     delete_connected(moving);
+    know_on_way_back(moving);
     wait_for(moving, moving->to);
     wait_for(moving, moving->from); /* on the way back */
     set_master(moving);
@@ -578,8 +551,8 @@ static void plan_out(struct moving *moving)
     delete_rest(moving);
     settle_new_addresses(moving);
     tighten(moving, filters);
-    keep_sysctls(moving, moving->from);
-    delete_bridge(moving);
+    bridge_sysctl_keep(moving->plan, moving->from);
+    return delete_bridge(moving, err);
 }
 
 static bool have_same_mac(struct netdev *netdev, const struct move *move)
@@ -608,7 +581,7 @@ int bridge_move(struct netdev *netdev, const struct move *move, struct plan *pla
     if (code == 0 && !move->made)
         code = netdev_hanging_read(netdev, moving.to, &moving.there, err);
     if (code == 0 && move->out)
-        plan_out(&moving);
+        code = plan_out(&moving, err);
     else if (code == 0)
         plan_in(&moving);
     netdev_hanging_clear(&moving.hanging);

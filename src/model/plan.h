@@ -74,7 +74,8 @@ struct step {
     char *text;    /* as a person would say it: "set br0 mtu 1500 → 9000" */
     char interface[INTERFACE_NAME_SIZE]; /* that it acts on; "" = none */
     char needs[INTERFACE_NAME_SIZE];     /* another interface that must be there: the master; "" = none */
-    char meanwhile[INTERFACE_NAME_SIZE]; /* STEP_LINK_SET: the link that gets what comes in until it is done, if the kernel can; "" = none */
+    char meanwhile[INTERFACE_NAME_SIZE]; /* STEP_LINK_SET, or the STEP_REPLAY made of it: the link that gets what comes in until it is
+                                          * done, if the kernel can; "" = none */
     struct interface *from, *to;         /* owned; NULL where the op has none */
     field_set fields;
     int *chain; /* borrowed; shared by the network steps of a plan that is all or nothing: the provider sets it to 1 when one fails, and
@@ -123,7 +124,7 @@ void plan_invert(const struct plan *plan, bool (*done)(const void *context, size
 /* Shows OBSERVED what the step was to bring about? True where OBSERVED does not tell (VMs, replayed messages). */
 bool step_shows(const struct step *step, const struct network *observed);
 
-/* A STEP_REPLAY or STEP_SYSCTL_SET as a document, and back (-EINVAL). The others are turned into such by who takes them. */
+/* A STEP_REPLAY, STEP_SYSCTL_SET or STEP_LINK_WAIT as a document, and back (-EINVAL). The others are turned into such by who takes them. */
 json_t *step_to_json(const struct step *step);
 int step_from_json(const json_t *json, struct step *ret_step, struct error *err);
 

@@ -1,5 +1,5 @@
 /* Steps as documents: what a daemon writes down before it changes the host's network, so that its successor can take that back. They
- * are messages to the kernel, which is the same as long as there is something to take back, and values of sysctls. */
+ * are messages to the kernel, which is the same as long as there is something to take back, values of sysctls, and waits between them. */
 #include <errno.h>
 #include <string.h>
 
@@ -108,6 +108,10 @@ json_t *step_to_json(const struct step *step)
         json_object_set_new(json, "value", json_integer(step->sysctl.value));
         return json;
     }
+    if (step->op == STEP_LINK_WAIT)
+        return json;
+    if (*step->meanwhile)
+        json_object_set_new(json, "meanwhile", json_string(step->meanwhile));
     messages = json_array();
     for (const struct replay *replay = step->replay; replay; replay = replay->next)
         json_array_append_new(messages, message_to_json(replay));
@@ -117,12 +121,17 @@ json_t *step_to_json(const struct step *step)
 
 static int messages_from_json(const json_t *json, struct step *step, struct error *err)
 {
+    const json_t *messages = json_object_get(json, "messages");
+    const char *meanwhile = document_string(json, "meanwhile", "");
     struct replay **last = &step->replay;
 
     step->op = STEP_REPLAY;
-    for (size_t i = 0; i < json_array_size(json); i++) {
+    if (*meanwhile && text_interface_name_fault(meanwhile))
+        return refuse("meanwhile", err);
+    text_copy(step->meanwhile, sizeof(step->meanwhile), meanwhile);
+    for (size_t i = 0; i < json_array_size(messages); i++) {
         *last = NEW(struct replay);
-        if (!message_from_json(json_array_get(json, i), *last))
+        if (!message_from_json(json_array_get(messages, i), *last))
             return refuse("messages", err);
         last = &(*last)->next;
     }
@@ -141,6 +150,14 @@ static int sysctl_from_json(const json_t *json, struct step *step, struct error 
     return 0;
 }
 
+static int wait_from_json(const json_t *json, struct step *step, struct error *err)
+{
+    if (!text_equal(document_string(json, "op", ""), step_op_name(STEP_LINK_WAIT)))
+        return refuse("op", err);
+    step->op = STEP_LINK_WAIT;
+    return 0;
+}
+
 int step_from_json(const json_t *json, struct step *ret_step, struct error *err)
 {
     const char *interface = document_string(json, "interface", "");
@@ -152,8 +169,10 @@ int step_from_json(const json_t *json, struct step *ret_step, struct error *err)
         result = refuse("interface", err);
     else if (json_object_get(json, "sysctl"))
         result = sysctl_from_json(json, ret_step, err);
+    else if (json_object_get(json, "messages"))
+        result = messages_from_json(json, ret_step, err);
     else
-        result = messages_from_json(json_object_get(json, "messages"), ret_step, err);
+        result = wait_from_json(json, ret_step, err);
     text_copy(ret_step->interface, sizeof(ret_step->interface), interface);
     if (result < 0)
         step_clear(ret_step);

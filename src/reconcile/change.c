@@ -35,12 +35,17 @@ static struct request *running(const struct reconciler *reconciler)
 
 /* -- the record ------------------------------------------------------------------------------------------------------------------- */
 
+static bool is_no_message(const struct step *step)
+{
+    return step->op == STEP_SYSCTL_SET || step->op == STEP_LINK_WAIT;
+}
+
 /* Turns a step into one that can be written down. */
 static int encode(const struct reconciler *reconciler, struct step *step, struct error *err)
 {
     int result;
 
-    if (step->op == STEP_REPLAY || step->op == STEP_SYSCTL_SET)
+    if (step->op == STEP_REPLAY || is_no_message(step))
         return 0;
     result = reconciler->providers.network_encode(reconciler->providers.netdev, step, &step->replay, err);
     step->op = STEP_REPLAY;
@@ -61,7 +66,7 @@ static int record_steps(struct reconciler *reconciler, const struct plan *plan, 
             plan_clear(&inverse);
             return result;
         }
-        if (step->op == STEP_SYSCTL_SET || step->replay) {
+        if (is_no_message(step) || step->replay) {
             *APPEND(undo->steps, undo->count) = *step;
             *step = (struct step){0};
         }

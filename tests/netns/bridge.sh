@@ -109,8 +109,17 @@ check "the files as before" trestle apply
 # --- confirmed, or not ---
 check "--confirm returns at once" says 'taken back in 600 s' trestle iface-bridge eth0 br0 --confirm 600
 check "a second change is refused by the first one's name" says "'iface-bridge eth0 br0' waits to be confirmed" trestle iface-unbridge br0
+check "what takes it back is on record, with its waits and with what comes in meanwhile" \
+	jq -e '[.kept.undo[] | select(.op == "link-wait").interface] == ["eth0", "br0", "br0"] and any(.kept.undo[]; .meanwhile == "br0")' "$STATE/change.json"
+pings_start peer 10.0.0.2
 check "rollback" trestle rollback
 check "brings all of it back" is_old
+check "--confirm, for another daemon" trestle iface-bridge eth0 br0 --confirm 600
+daemon_kill9
+daemon_start
+check "which takes it back as well" trestle rollback
+check "all of it" is_old
+check "no ping was lost by any of this" same 0 "$(pings_lost)"
 check "--confirm 1" trestle iface-bridge eth0 br0 --confirm 1
 eventually "the deadline brings it back" is_old
 check "the bridge's file is gone again" not test -e "$files/ifcfg-br0"
