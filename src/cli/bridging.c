@@ -1,5 +1,6 @@
 /* iface-bridge and iface-unbridge. On a terminal: what is going to be done, then the change, then thirty seconds to say that it works. */
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,7 +9,7 @@
 #include "base/memory.h"
 #include "cli_internal.h"
 
-enum { PATIENCE = 30 }; /* seconds; who was cut off says nothing */
+enum { PATIENCE = 30, SPARE = 5 }; /* seconds; who was cut off says nothing. The daemon waits a bit longer, in case this command dies */
 
 static bool is_out(const struct command *command)
 {
@@ -54,12 +55,29 @@ static void print_warnings(const json_t *json)
 
 /* -- the prompt ------------------------------------------------------------------------------------------------------------------- */
 
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+/* From before the change on: Ctrl-C and a terminal that goes, by a session that is cut off perhaps, are an answer. */
+static void catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
 /* y, n; 0 when the time is over, or nobody can say anything any more. */
 static char ask(double seconds)
 {
     double end = boot_time() + seconds;
 
-    for (double left = seconds; left > 0; left = end - boot_time()) {
+    for (double left = seconds; left > 0 && !interrupted; left = end - boot_time()) {
         struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
         char line[80];
         ssize_t length;
@@ -142,10 +160,12 @@ int bridging_run(struct command *command)
         print_warnings(preview);
     }
     asks = preview && may_ask(command, preview);
-    if (asks)
+    if (asks) {
         host_print_steps(preview);
+        catch_signals();
+    }
     command->waiting_for = "the host's network";
-    json = call_daemon(command, "POST", path, body_of(command, asks ? PATIENCE : seconds, false));
+    json = call_daemon(command, "POST", path, body_of(command, asks ? PATIENCE + SPARE : seconds, false));
     if (!json)
         return EXIT_FAILED;
     if (command->json)
