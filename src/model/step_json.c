@@ -51,15 +51,31 @@ static int refuse(const char *what, struct error *err)
 
 /* -- replayed messages ---------------------------------------------------------------------------------------------------- */
 
-static json_t *message_to_json(const struct replay *replay)
+static json_t *indices_to_json(const struct replay *replay)
 {
     json_t *indices = json_array();
 
     for (size_t i = 0; i < replay->index_count; i++)
         json_array_append_new(indices, json_pack("{s:I, s:s}", "offset", (json_int_t)replay->indices[i].offset, "name",
                                                  replay->indices[i].name));
-    return json_pack("{s:o, s:o, s:i, s:b, s:b}", "bytes", bytes_to_json(replay->message, replay->size), "indices", indices, "fine",
-                     replay->fine, "gone_is_fine", replay->gone_is_fine, "when_busy", replay->when_busy);
+    return indices;
+}
+
+/* What is as a rule is not said: the first step waits for the whole record. */
+static json_t *message_to_json(const struct replay *replay)
+{
+    json_t *json = json_object();
+
+    json_object_set_new(json, "bytes", bytes_to_json(replay->message, replay->size));
+    if (replay->index_count)
+        json_object_set_new(json, "indices", indices_to_json(replay));
+    if (replay->fine)
+        json_object_set_new(json, "fine", json_integer(replay->fine));
+    if (replay->gone_is_fine)
+        json_object_set_new(json, "gone_is_fine", json_true());
+    if (replay->when_busy)
+        json_object_set_new(json, "when_busy", json_true());
+    return json;
 }
 
 static bool index_from_json(const json_t *json, struct replay *replay)
@@ -99,17 +115,21 @@ static bool message_from_json(const json_t *json, struct replay *replay)
 
 json_t *step_to_json(const struct step *step)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "op", step_op_name(step->op), "object", step->object, "text", step->text,
-                             "interface", step->interface);
-    json_t *messages;
+    json_t *json = json_object(), *messages;
 
+    json_object_set_new(json, "text", json_string(step->text));
+    json_object_set_new(json, "interface", json_string(step->interface));
+    if (!text_equal(step->object, step->interface))
+        json_object_set_new(json, "object", json_string(step->object));
     if (step->op == STEP_SYSCTL_SET) {
         json_object_set_new(json, "sysctl", json_string(step->sysctl.name));
         json_object_set_new(json, "value", json_integer(step->sysctl.value));
         return json;
     }
-    if (step->op == STEP_LINK_WAIT)
+    if (step->op == STEP_LINK_WAIT) {
+        json_object_set_new(json, "op", json_string(step_op_name(step->op)));
         return json;
+    }
     if (*step->meanwhile)
         json_object_set_new(json, "meanwhile", json_string(step->meanwhile));
     messages = json_array();
@@ -163,7 +183,7 @@ int step_from_json(const json_t *json, struct step *ret_step, struct error *err)
     const char *interface = document_string(json, "interface", "");
     int result;
 
-    *ret_step = (struct step){.inverse = true, .object = memory_string(document_string(json, "object", "")),
+    *ret_step = (struct step){.inverse = true, .object = memory_string(document_string(json, "object", interface)),
                               .text = memory_string(document_string(json, "text", ""))};
     if (*interface && text_interface_name_fault(interface))
         result = refuse("interface", err);
