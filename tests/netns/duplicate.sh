@@ -12,6 +12,7 @@ mac=$(on peer ip -j link show dev lan0 | jq -r '.[0].address')
 addresses() { ip -j -4 address show dev "$1" | jq -r '[.[0].addr_info[] | "\(.local)/\(.prefixlen)"] | join(" ")'; }
 has() { [[ $(addresses "$1") == "$2" ]]; } # INTERFACE ADDRESSES
 says() { trestle --json status "$1" | jq -er '.interfaces[0].reason' | grep -qE "$2"; } # INTERFACE PATTERN
+no_carrier() { trestle --json iface-list --all | jq -e --arg name "$1" 'any(.[]; .name == $name and .state == "no carrier")' >/dev/null; }
 neighbour() { on peer ip neigh show "$1" dev lan0 | grep -q "lladdr $2"; } # ADDRESS MAC
 apply() { # STATUS; its words are in /run/apply
 	local status=0
@@ -68,6 +69,7 @@ on peer ip address del 10.1.0.6/24 dev lan0
 on peer ip link set lan1 down
 rm "$CONFIG/network/ifcfg-eth1"
 apply 0
+eventually "trestle knows that it has none" no_carrier eth1 # the kernel tells up to a second later
 printf '%s\n' DEVICE=eth1 IPADDR=10.3.0.1 PREFIX=24 >"$CONFIG/network/ifcfg-eth1"
 trestle apply >/run/apply 2>&1 &
 applying=$!
