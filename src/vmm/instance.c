@@ -380,7 +380,7 @@ static void on_ended(struct ev_loop *loop, ev_io *io, int events)
     instance->ready = false;
     agent_hang_up(instance->agent);
     struct error err = start_error(instance, text);
-    set_end(instance, text, was_starting);
+    set_end(instance, was_starting ? err.text : text, was_starting);
     vmm_remember_end(instance->vmm, instance->vm);
     unlink_instance(instance);
     file_remove(instance->directory, NULL);

@@ -13,7 +13,7 @@
 #include "vmm/record.h"
 #include "vmm/vmm_internal.h"
 
-static const double START_LIMIT = 30., KILL_PATIENCE = 5.;
+static const double KILL_PATIENCE = 5.;
 
 /* ---- Start ---- */
 
@@ -112,7 +112,7 @@ static void spawn(struct task *task)
         struct instance *instance = instance_new(vmm, observed_copy(&launch), &launch.slots, &process);
         instance->recorded = true;
         adopt_task(task, instance);
-        instance_connect(instance, START_LIMIT);
+        instance_connect(instance, vmm->start_limit);
         instance_record(instance, NULL); /* now with the pid */
     } else {
         task_finish_soon(task, &err);

@@ -21,6 +21,8 @@
 
 enum { CONSOLE_LOG_KEEP = 2 << 20, QEMU_LOG_KEEP = 256 << 10 };
 static const double ADOPTION_LIMIT = 5., COMMAND_LIMIT = 30.;
+/* A host that starts many VMs at its boot is slow, and a VM that is given up too early stays down until somebody looks. */
+static const double START_LIMIT = 120.;
 
 /* ---- What must not happen within a call or a callback ---- */
 
@@ -117,6 +119,7 @@ int vmm_new(struct ev_loop *loop, struct tap_table *taps, const struct vmm_setti
     vmm->run_directory = memory_string(settings->run_directory);
     vmm->binary = memory_string(settings->binary);
     vmm->user = memory_string(settings->user);
+    vmm->start_limit = settings->start_limit > 0 ? settings->start_limit : START_LIMIT;
     vmm->command_limit = settings->command_limit > 0 ? settings->command_limit : COMMAND_LIMIT;
     vmm->listener = listener;
     vmm->context = context;

@@ -17,7 +17,8 @@ struct vmm_settings {
     const char *binary;        /* QEMU; NULL = qemu-system-x86_64, else qemu-kvm, along PATH and /usr/libexec */
     const char *user;          /* NULL = trestle-qemu if it exists, else nobody */
     const char *accel;         /* overrides Accel= (TRESTLE_ACCEL); NULL = as the VM says */
-    double command_limit;      /* seconds that QEMU may take for a command; 0 = 30 */
+    double start_limit;        /* seconds that QEMU may take until its monitor answers; 0 = 120 */
+    double command_limit;      /* and for a command; 0 = 30 */
 };
 
 enum vmm_event {

@@ -16,7 +16,7 @@ struct vmm {
     char *run_directory, *binary, *user;
     enum vm_accel accel; /* overrides the VMs' */
     bool accel_overridden;
-    double command_limit; /* seconds */
+    double start_limit, command_limit; /* seconds */
     vmm_listener listener;
     void *context;
     struct instance *instances; /* those that run, in the order of their start */

@@ -178,6 +178,23 @@ static void qemus_words_are_told(void **state)
     vm_free(vm);
 }
 
+static void one_that_never_answers(void **state)
+{
+    static const char said[] = "QEMU's monitor did not greet within 0.2 s";
+    struct fixture *fixture = *state;
+    struct vm *vm = make_vm("c2", "pc");
+    CLEANUP(freep) char *program = memory_format("%s/mute", fixture->directory);
+    close_vmm(fixture);
+    assert_int_equal(file_write(program, "#!/bin/sh\nexec sleep 60\n", 24, 0755, false, NULL), 0);
+    fixture->binary = program;
+    fixture->user = geteuid() == 0 ? "root" : NULL; /* the directory is ours alone */
+    fixture->start_limit = 0.2;
+    open_vmm(fixture);
+    refuse(fixture, vm, ETIMEDOUT, said);
+    assert_int_equal(strncmp(vmm_observed(fixture->vmm, "c2")->reason, said, strlen(said)), 0); /* not that it was killed then */
+    vm_free(vm);
+}
+
 static void next_daemon_finds_it(void **state)
 {
     struct fixture *fixture = *state;
@@ -324,6 +341,7 @@ int main(void)
         WITH_VMM(faults_are_found_before_the_start),
         WITH_VMM(missing_programs_and_users),
         WITH_VMM(qemus_words_are_told),
+        WITH_VMM(one_that_never_answers),
         WITH_VMM(next_daemon_finds_it),
         WITH_VMM(lost_record),
         WITH_VMM(leftovers_of_the_dead_go),

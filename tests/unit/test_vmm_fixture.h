@@ -34,7 +34,7 @@ struct fixture {
     struct vmm *vmm;
     char directory[64];
     const char *user, *binary, *accel;
-    double command_limit;
+    double start_limit, command_limit;
     int undo_failures; /* of the last attach */
     struct text events; /* "vm: text" of state changes, "vm nic NAME removed" */
     bool done, adopted;
@@ -109,7 +109,7 @@ static inline void open_vmm(struct fixture *fixture)
 {
     struct vmm_settings settings = {
         .run_directory = fixture->directory, .binary = fixture->binary, .user = fixture->user, .accel = fixture->accel,
-        .command_limit = fixture->command_limit};
+        .start_limit = fixture->start_limit, .command_limit = fixture->command_limit};
     assert_int_equal(worker_new(&fixture->worker, &fixture->error), 0);
     ev_io_init(&fixture->collect, on_collect, worker_fd(fixture->worker), EV_READ);
     fixture->collect.data = fixture->worker;
