@@ -102,6 +102,7 @@ static void end_pending(struct reconciler *reconciler, struct error *failure)
     reconciler->files.read_applied(files_of(reconciler), &applied, &problems);
     problems_clear(&problems);
     change_want(reconciler, &applied);
+    host_note_seen(reconciler);
     hand_restore(reconciler, journal->kept.hands);
     if (!journal->kept.before.count)
         journal_mark_unconfirmed(reconciler, journal->name);

@@ -19,12 +19,25 @@ const struct network *host_observed(const struct reconciler *reconciler)
 
 /* -- what is wanted --------------------------------------------------------------------------------------------------------------- */
 
-/* A person who sets an interface down by hand means it (ip link set down): repair leaves that alone; start-up and apply don't. */
+/* A person who sets an interface down by hand means it (ip link set down): repair leaves that alone; start-up and apply don't. One that
+ * has come to the host since (a NIC that was plugged in) nobody has set down. */
 static void leave_down(struct network *wanted, const struct network *observed)
 {
-    for (size_t i = 0; i < wanted->count; i++)
-        if (network_find(observed, wanted->items[i]->name))
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct interface *link = network_find(observed, wanted->items[i]->name);
+
+        if (link && link->index == wanted->items[i]->seen)
             wanted->items[i]->set &= ~FIELD_BIT(FIELD_UP);
+    }
+}
+
+void host_note_seen(struct reconciler *reconciler)
+{
+    for (size_t i = 0; i < reconciler->wanted.count; i++) {
+        const struct interface *link = network_find(host_observed(reconciler), reconciler->wanted.items[i]->name);
+
+        reconciler->wanted.items[i]->seen = link ? link->index : 0;
+    }
 }
 
 static void add_taps(struct reconciler *reconciler, const struct machine *machine, struct network *wanted)
@@ -182,6 +195,8 @@ static void repair_begin(struct reconciler *reconciler, struct request *request)
         run_plan(reconciler, &plan, repair_ended, reconciler);
         return;
     }
+    if (!next)
+        host_note_seen(reconciler);
     plan_clear(&plan);
     queue_finish(reconciler, &reconciler->queue, 0, NULL, NULL);
 }
@@ -340,6 +355,7 @@ static void start_ended(void *context, int result, const struct error *err, cons
     if (!reconciler->journal.pending && reconciler->files.commit_applied(reconciler->files.context, &failure) < 0)
         log_warning("start: %s", failure.text);
     reconciler->adopted = true;
+    host_note_seen(reconciler);
     if (starts_vms)
         autostart(reconciler);
     duplicate_finish(reconciler, result, err, plan);

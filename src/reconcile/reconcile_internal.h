@@ -258,6 +258,8 @@ void iface_warn(const struct reconciler *reconciler, const struct move *move, st
 int host_verify(struct reconciler *reconciler, struct problems *known, struct error *err);
 void host_remember_troubles(struct reconciler *reconciler, const struct problems *problems);
 const struct network *host_observed(const struct reconciler *reconciler);
+/* What is there now has been brought up, or is about to be: whoever sets it down from now on means it. */
+void host_note_seen(struct reconciler *reconciler);
 /* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */
 /* network_diff against what is observed, after the kernel was asked whether it can make what is wanted. */
 void host_diff(const struct reconciler *reconciler, const struct network *wanted, const struct network *previous, bool adopt,

@@ -65,6 +65,18 @@ eventually "with its port" sh -c 'ip -j link show dev eth0 | jq -e ".[0].master 
 check "the log says what was lost" grep -q 'repair br0: create bridge br0' "$DAEMON_LOG"
 eventually "then the plan is empty" trestle plan
 
+# --- a NIC comes ---
+printf '%s\n' DEVICE=usb0 IPADDR=203.0.113.1 PREFIX=24 ARPCHECK=no >"$CONFIG/network/ifcfg-usb0"
+check "a NIC that is not there is told" sh -c "! '$BUILD/trestle' -S '$RUN/trestle.sock' apply"
+ip link add usb0 type veth peer name far0
+usb0_has() { ip -j address show dev usb0 | jq -e ".[0] | (.flags | index(\"UP\") != null) == $1 and (.addr_info | map(.local) | index(\"203.0.113.1\"))"; }
+eventually "plugged in, it is brought up with its address" usb0_has true
+eventually "  and the plan is empty" trestle plan
+ip link set usb0 down
+ip address delete 203.0.113.1/24 dev usb0
+eventually "set down by hand, it is left down, and its address is put back" usb0_has false
+rm "$CONFIG/network/ifcfg-usb0"
+
 # --- files go ---
 rm "$CONFIG/network/ifcfg-br0" "$CONFIG/network/ifcfg-eth0"
 check "apply without files takes back what was ours" trestle apply
