@@ -4,6 +4,7 @@
 #include "api_internal.h"
 #include "base/memory.h"
 #include "model/convert.h"
+#include "model/hwaddr.h"
 
 enum { TOPOLOGY_DEPTH = 4 }; /* bridge, bond, VLAN, NIC; the kernel forbids rings, a guard costs nothing */
 
@@ -116,6 +117,8 @@ json_t *api_view_interface_in_full(struct api *api, const char *name)
     const struct interface *wanted = network_find(reconcile_network_wanted(api->reconciler), name);
     json_t *json;
 
+    if (!observed && !wanted)
+        wanted = hwaddr_find_unbound(reconcile_network_wanted(api->reconciler), name);
     if (!observed && !wanted)
         return NULL;
     json = api_view_interface(api, observed ? observed : wanted, observed);

@@ -311,6 +311,12 @@ static const struct lexer_entry *find_gateway(const struct reader *reader)
     return first || !reader->ifcfg->global ? first : lexer_find(reader->ifcfg->global, "GATEWAY");
 }
 
+/* Of GATEWAYDEV and its like. A NIC that is known by its MAC address alone is called by its file's name. */
+static bool is_called(const struct reader *reader, const char *device)
+{
+    return strcmp(device, reader->interface->by_mac ? ifcfg_nick(reader->ifcfg->file) : reader->interface->name) == 0;
+}
+
 static uint32_t read_metric(struct reader *reader)
 {
     const struct lexer_entry *entry = lexer_find(reader->section, "METRIC");
@@ -342,7 +348,7 @@ static bool gateway_is_usable(struct reader *reader, const struct lexer_entry *e
 static void read_gateway(struct reader *reader)
 {
     const struct lexer_entry *entry = find_gateway(reader), *device = find_with_global(reader, "GATEWAYDEV");
-    bool wanted = read_bool(reader, "DEFROUTE", true), ours = device && strcmp(device->value, reader->interface->name) == 0;
+    bool wanted = read_bool(reader, "DEFROUTE", true), ours = device && is_called(reader, device->value);
     uint32_t metric = read_metric(reader);
     uint8_t gateway[4];
     bool is_address = entry && inet_pton(AF_INET, entry->value, gateway) == 1;
@@ -409,20 +415,20 @@ static void read_ipv6_gateway(struct reader *reader)
 {
     const struct lexer_entry *entry = find_with_global(reader, "IPV6_DEFAULTGW");
     const struct lexer_entry *other = find_with_global(reader, "IPV6_DEFAULTDEV");
-    bool ours = other && strcmp(other->value, reader->interface->name) == 0;
+    bool ours = other && is_called(reader, other->value);
     if (!entry && ours)
         add_default_route(reader, AF_INET6, NULL, IPV6_DEFAULT_METRIC, other);
     if (!entry)
         return;
     CLEANUP(freep) char *host = memory_string(entry->value);
     char *percent = strchr(host, '%');
-    const char *device = percent ? percent + 1 : other ? other->value : reader->interface->name;
+    const char *device = percent ? percent + 1 : other ? other->value : NULL;
     uint8_t gateway[16];
     if (percent)
         *percent = '\0';
     if (inet_pton(AF_INET6, host, gateway) != 1)
         complain_value(reader, entry, "an IPv6 address, with or without %DEVICE");
-    else if (strcmp(device, reader->interface->name) == 0
+    else if ((!device || is_called(reader, device))
              && (percent || other || !is_global(reader, entry) || is_on_link(reader, gateway)))
         add_default_route(reader, AF_INET6, gateway, IPV6_DEFAULT_METRIC, entry);
     else if (!is_global(reader, entry))
@@ -474,7 +480,7 @@ static void read_dhcp(struct reader *reader)
     dhcp->metric = read_metric(reader);
     dhcp->unchecked = !read_bool(reader, "ARPCHECK", true);
     dhcp->ignore_gateway |=
-        !read_bool(reader, "DEFROUTE", true) || (device && strcmp(device->value, reader->interface->name) != 0);
+        !read_bool(reader, "DEFROUTE", true) || (device && !is_called(reader, device->value));
 }
 
 void address_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)

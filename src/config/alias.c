@@ -146,6 +146,12 @@ static bool check_seen(struct reader *reader, const struct ifcfg *files, size_t 
     return !holder;
 }
 
+/* The NIC that HWADDR means puts its own in front (hwaddr_bind). */
+static const char *name_in_label(const struct reader *reader)
+{
+    return reader->parent->interface->by_mac ? "" : reader->parent->device;
+}
+
 static void read_range(struct reader *reader, const struct ifcfg *files, size_t count)
 {
     const struct lexer_entry *start = lexer_find(reader->section, "IPADDR_START"),
@@ -177,7 +183,7 @@ static void read_range(struct reader *reader, const struct ifcfg *files, size_t 
     for (unsigned last_part = first[3]; last_part <= last[3] && !complaints_full(&reader->complaints); last_part++, clone++) {
         char label[64];
         first[3] = (uint8_t)last_part;
-        snprintf(label, sizeof(label), "%s:%lld", reader->parent->device, (long long)clone);
+        snprintf(label, sizeof(label), "%s:%lld", name_in_label(reader), (long long)clone);
         if (check_label(reader, label, number) && check_seen(reader, files, count, first, start))
             add(reader, first, label, start);
     }
@@ -195,7 +201,7 @@ static bool read_id(struct reader *reader, char label[64])
                  "invalid alias number: %s wants letters, digits and _ behind the colon", quote_text(whole, shown));
         return false;
     }
-    snprintf(label, 64, "%.62s", whole);
+    snprintf(label, 64, "%.62s", *name_in_label(reader) ? whole : id);
     return check_label(reader, label, device);
 }
 
@@ -242,7 +248,7 @@ static struct ifcfg *find_parent(struct ifcfg *files, size_t count, const char *
         if (!files[i].alias && strcmp(files[i].device, name) == 0)
             return &files[i];
     for (size_t i = 0; i < count; i++)
-        if (!files[i].alias && strcmp(files[i].file->name + strlen("ifcfg-"), name) == 0)
+        if (!files[i].alias && strcmp(ifcfg_nick(files[i].file), name) == 0)
             return &files[i];
     return NULL;
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "config/check_internal.h"
+#include "model/hwaddr.h"
 
 void check_drop(struct ifcfg *file)
 {
@@ -51,8 +52,10 @@ static void check_devices(const struct check *check)
             first = i;
             continue;
         }
+        bool by_mac = hwaddr_is_name(file->device);
         problems_add(check->problems, check->lone, file->file->path, file->device_place.line, file->device_place.column,
-                     "DEVICE=%s is stated by %s already", file->device, check->by_device[first]->file->path);
+                     "%s%s is stated by %s already", by_mac ? "this HWADDR" : "DEVICE=", by_mac ? "" : file->device,
+                     check->by_device[first]->file->path);
         check_drop(file);
     }
 }

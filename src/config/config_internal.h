@@ -72,7 +72,7 @@ struct ifcfg_place {
 };
 struct ifcfg {
     const struct config_file *file;
-    char device[INTERFACE_NAME_SIZE];     /* "" = none could be read */
+    char device[INTERFACE_NAME_SIZE];     /* "" = none could be read; of a file that states HWADDR alone that of hwaddr_name() */
     struct interface *interface;          /* NULL: skipped, or with an error */
     bool skipped;                         /* of a kind that is not supported yet */
     bool alias;                           /* it gives addresses to another file's interface: read by alias.c */
@@ -83,6 +83,7 @@ struct ifcfg {
 void ifcfg_read(const struct config_file *file, const struct lexer_section *global, struct ifcfg *ret_ifcfg,
                 struct problems *problems);
 void ifcfg_clear(struct ifcfg *ifcfg);
+const char *ifcfg_nick(const struct config_file *file); /* "lan" of ifcfg-lan */
 
 /* ifcfg_kind.c: what kind of link the file is about. */
 struct ifcfg_kind {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "config/config_internal.h"
+#include "model/hwaddr.h"
 
 /* -- which keys go along ---------------------------------------------------------------------------------------------------------- */
 
@@ -44,11 +45,18 @@ static bool moves(const char *key)
 struct moving {
     const struct config_files *files;
     const struct move_files *move;
-    const char *from, *to; /* links */
+    const char *from, *to;           /* links */
+    const char *from_nick, *to_nick; /* by which the files of their routes and aliases are called */
     struct config_files *changed;
 };
 
-static const struct config_file *find_device(const struct config_files *files, const char *device)
+static bool is_by_mac(const struct ifcfg *ifcfg, const struct interface *link)
+{
+    return link && ifcfg->interface && ifcfg->interface->by_mac && hwaddr_means(ifcfg->interface, link);
+}
+
+/* link: as the kernel has it, for a file that names it by its MAC address alone; NULL = it is none. */
+static const struct config_file *find_device(const struct config_files *files, const char *device, const struct interface *link)
 {
     const struct config_file *found = NULL;
     for (size_t i = 0; i < files->count && !found; i++) {
@@ -57,7 +65,7 @@ static const struct config_file *find_device(const struct config_files *files, c
         if (!text_starts(files->items[i].name, "ifcfg-") || !files->items[i].text)
             continue;
         ifcfg_read(&files->items[i], NULL, &ifcfg, &ignored);
-        if (!ifcfg.alias && text_equal(ifcfg.device, device))
+        if (!ifcfg.alias && (text_equal(ifcfg.device, device) || is_by_mac(&ifcfg, link)))
             found = &files->items[i];
         ifcfg_clear(&ifcfg);
         problems_clear(&ignored);
@@ -184,8 +192,8 @@ static char *take_settings(const struct moving *moving, const char *from, const 
     read_section(there, &target);
     join(from, &source.sections[0], &target.sections[0], keys);
     const struct lexer_entry *device = lexer_find(&source.sections[0], "GATEWAYDEV");
-    if (device && text_equal(device->value, moving->from))
-        ifcfg_keys_set(keys, "GATEWAYDEV", moving->to);
+    if (device && (text_equal(device->value, moving->from) || text_equal(device->value, moving->from_nick)))
+        ifcfg_keys_set(keys, "GATEWAYDEV", moving->to_nick);
     for (size_t i = 0; i < source.sections[0].count; i++)
         if (moves(source.sections[0].entries[i].key))
             ifcfg_keys_set(&gone, source.sections[0].entries[i].key, NULL);
@@ -288,18 +296,18 @@ static char *rename_words(const char *text, const char *from, const char *to)
     return text_take(&out);
 }
 
-/* "route-eth0" -> "route-br0", "ifcfg-eth0:1" -> "ifcfg-br0:1"; NULL: it is none of the link's. */
-static char *renamed(const struct moving *moving, const char *name)
+/* "route-eth0" -> "route-br0", "ifcfg-eth0:1" -> "ifcfg-br0:1"; NULL: it is none of the link's, which is called `from`. */
+static char *renamed(const char *name, const char *from, const char *to)
 {
     static const char *const starts[] = {"route-", "route6-", "rule-", "rule6-", "ifcfg-"};
     for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
         const char *rest = text_starts(name, starts[i]) ? name + strlen(starts[i]) : "";
         bool ifcfg = i + 1 == ARRAY_SIZE(starts);
-        if (!text_starts(rest, moving->from))
+        if (!text_starts(rest, from))
             continue;
-        rest += strlen(moving->from);
+        rest += strlen(from);
         if (ifcfg ? *rest == ':' || text_starts(rest, "-range") : !*rest)
-            return memory_format("%s%s%s", starts[i], moving->to, rest);
+            return memory_format("%s%s%s", starts[i], to, rest);
     }
     return NULL;
 }
@@ -308,11 +316,15 @@ static void rename_files(struct moving *moving)
 {
     for (size_t i = 0; i < moving->files->count; i++) {
         const struct config_file *file = &moving->files->items[i], *there;
-        CLEANUP(freep) char *name = renamed(moving, file->name);
+        const char *to = text_starts(file->name, "ifcfg-") ? moving->to_nick : moving->to;
+        CLEANUP(freep) char *by_link = renamed(file->name, moving->from, moving->to_nick);
+        CLEANUP(freep) char *by_file = renamed(file->name, moving->from_nick, moving->to_nick);
+        const char *name = by_link ? by_link : by_file;
         if (!name || !file->text)
             continue;
         CLEANUP(freep) char *path = path_beside(moving, file, name);
-        CLEANUP(freep) char *text = rename_words(file->text, moving->from, moving->to);
+        CLEANUP(freep) char *half = rename_words(file->text, moving->from, to);
+        CLEANUP(freep) char *text = rename_words(half, moving->from_nick, to);
         there = find_name(moving->files, name);
         change(moving, there ? there->path : path,
                there ? memory_format("%s%s%s", there->text, there->size && there->text[there->size - 1] != '\n' ? "\n" : "", text)
@@ -402,6 +414,19 @@ static void move_out(struct moving *moving, const struct config_file *nic, const
     ifcfg_keys_clear(&keys);
 }
 
+/* The link's own name, but of a NIC that its file names by its MAC address alone. */
+static const char *nick_of(const struct config_file *file, const char *device)
+{
+    struct lexer_file lexed;
+    bool by_mac;
+    if (!file)
+        return device;
+    read_section(file->text, &lexed);
+    by_mac = !has_key(&lexed.sections[0], "DEVICE");
+    lexer_file_clear(&lexed);
+    return by_mac ? ifcfg_nick(file) : device;
+}
+
 void config_move_files(const struct config_files *files, const struct move_files *move, struct config_files *ret_changed)
 {
     struct moving moving = {
@@ -411,7 +436,9 @@ void config_move_files(const struct config_files *files, const struct move_files
         .to = move->out ? move->nic : move->bridge,
         .changed = ret_changed,
     };
-    const struct config_file *nic = find_device(files, move->nic), *bridge = find_device(files, move->bridge);
+    const struct config_file *nic = find_device(files, move->nic, move->link), *bridge = find_device(files, move->bridge, NULL);
+    moving.from_nick = nick_of(move->out ? bridge : nic, moving.from);
+    moving.to_nick = nick_of(move->out ? nic : bridge, moving.to);
     *ret_changed = (struct config_files){0};
     if (move->out)
         move_out(&moving, nic, bridge);

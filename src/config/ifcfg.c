@@ -10,6 +10,7 @@
 #include "base/quote.h"
 #include "base/text.h"
 #include "config/config_internal.h"
+#include "model/hwaddr.h"
 #include "model/kind.h"
 
 struct reader {
@@ -29,6 +30,11 @@ static struct ifcfg_place place_of(const struct lexer_entry *entry)
 
 /* What the file is about */
 
+const char *ifcfg_nick(const struct config_file *file)
+{
+    return text_starts(file->name, "ifcfg-") ? file->name + strlen("ifcfg-") : file->name;
+}
+
 static void skip_file(struct reader *reader, const struct lexer_entry *entry, const char *what)
 {
     reader->ifcfg->skipped = true;
@@ -47,14 +53,26 @@ static bool is_skipped(struct reader *reader, const struct ifcfg_kind *kind)
     return false;
 }
 
-static void read_device_name(struct reader *reader)
+/* Of a file without DEVICE: the NIC that has HWADDR. */
+static void read_device_by_mac(struct reader *reader, bool made)
 {
-    const struct lexer_entry *entry = lexer_find(reader->section, "DEVICE"), *hwaddr = lexer_find(reader->section, "HWADDR");
-    const char *file_name = reader->ifcfg->file->name;
-    const char *name = entry ? entry->value : text_starts(file_name, "ifcfg-") ? file_name + strlen("ifcfg-") : file_name;
-    if (!entry && !hwaddr && !reader->ifcfg->skipped) {
+    const struct lexer_entry *hwaddr = lexer_find(reader->section, "HWADDR");
+    uint8_t mac[6];
+    if (!hwaddr || made) {
         if (!reader->mutilated)
             complain(&reader->complaints, false, 1, 1, "DEVICE is missing: which interface is this?");
+    } else if (text_mac(hwaddr->value, mac) == 0) { /* else its own row complains */
+        hwaddr_name(mac, reader->ifcfg->device);
+        reader->ifcfg->device_place = place_of(hwaddr);
+    }
+}
+
+static void read_device_name(struct reader *reader, bool made)
+{
+    const struct lexer_entry *entry = lexer_find(reader->section, "DEVICE");
+    const char *name = entry ? entry->value : ifcfg_nick(reader->ifcfg->file);
+    if (!entry && !reader->ifcfg->skipped) {
+        read_device_by_mac(reader, made);
         return;
     }
     const char *fault = text_interface_name_fault(name);
@@ -66,11 +84,7 @@ static void read_device_name(struct reader *reader)
     if (reader->ifcfg->skipped)
         return;
     if (fault)
-        complain(&reader->complaints, false, entry ? entry->value_line : 1, entry ? entry->value_column : 1, "DEVICE %s %s",
-                 quote_text(name, shown), fault);
-    else if (!entry)
-        complain(&reader->complaints, true, hwaddr->line, hwaddr->column,
-                 "DEVICE is missing: %s, from the file's name, must have this MAC address", name);
+        complain(&reader->complaints, false, entry->value_line, entry->value_column, "DEVICE %s %s", quote_text(name, shown), fault);
 }
 
 /* Keys */
@@ -285,7 +299,7 @@ static void read_section(struct reader *reader)
     }
     struct ifcfg_kind kind = ifcfg_kind_read(reader->section, &reader->complaints);
     bool skipped = is_skipped(reader, &kind);
-    read_device_name(reader);
+    read_device_name(reader, kind_find(kind.kind)->made);
     if (skipped)
         return;
     /* As "ip tuntap" of the scripts: a TUN is a TAP of layer 3, told by its name. */
@@ -295,6 +309,7 @@ static void read_section(struct reader *reader)
         ifcfg->master_place = place_of(bridge);
     reader->interface = ifcfg->interface = interface_new(ifcfg->device);
     ifcfg->interface->file = memory_string(ifcfg->file->path);
+    ifcfg->interface->by_mac = hwaddr_is_name(ifcfg->device);
     read_interface(reader);
 }
 

@@ -30,7 +30,7 @@ static const struct ifcfg *find_ifcfg(const struct linker *linker, const char *n
         if (!linker->ifcfgs[i].alias && strcmp(linker->ifcfgs[i].device, name) == 0)
             return &linker->ifcfgs[i];
     for (size_t i = 0; i < linker->count; i++)
-        if (!linker->ifcfgs[i].alias && strcmp(linker->ifcfgs[i].file->name + strlen("ifcfg-"), name) == 0)
+        if (!linker->ifcfgs[i].alias && strcmp(ifcfg_nick(linker->ifcfgs[i].file), name) == 0)
             return &linker->ifcfgs[i];
     return NULL;
 }

@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "model/diff_internal.h"
+#include "model/hwaddr.h"
 #include "model/kind.h"
 #include "model/option.h"
 
@@ -59,19 +62,24 @@ bool diff_must_be_adopted(const struct interface *wanted, const struct interface
 static void check_existing(struct diff *diff, size_t index, const struct interface *observed)
 {
     const struct interface *wanted = diff->wanted->items[index];
-    static const uint8_t any[6];
 
     if (diff_is_made(wanted) && observed->kind != wanted->kind)
         diff_skip(diff, index, false, "%s: exists and is no %s but a link of kind %s: rename one of them", wanted->name,
              interface_kind_names[wanted->kind], observed->kind_name[0] ? observed->kind_name : "ethernet");
-    else if (memcmp(wanted->hwaddr, any, 6) != 0 && memcmp(wanted->hwaddr, observed->mac, 6) != 0
-             && memcmp(wanted->hwaddr, observed->permanent_mac, 6) != 0
-             && !(interface_has(wanted, FIELD_MAC) && memcmp(wanted->mac, observed->mac, 6) == 0))
+    else if (!hwaddr_allows(wanted, observed))
         diff_skip(diff, index, false, "%s: has different MAC address than HWADDR expects, ignoring", wanted->name);
     else if (diff_pair_is_taken(diff, wanted))
         diff_skip(diff, index, false, PEER_IS_TAKEN, wanted->name, wanted->peer);
     else if (!diff->adopt && diff_must_be_adopted(wanted, observed) && !is_nobodys(diff, observed))
         diff_skip(diff, index, true, "%s: was made by somebody else and differs from its file: 'trestle apply' takes it over", wanted->name);
+}
+
+static void skip_unbound(struct diff *diff, size_t index)
+{
+    const struct interface *wanted = diff->wanted->items[index];
+    CLEANUP(freep) char *fault = hwaddr_fault(wanted, diff->wanted, diff->observed);
+
+    diff_skip(diff, index, false, "%s: %s", wanted->name, fault);
 }
 
 /* What else the file states is done all the same. */
@@ -186,6 +194,8 @@ void diff_check(struct diff *diff)
             diff->skipped[i] = true;
         else if (observed)
             check_existing(diff, i, observed);
+        else if (wanted->by_mac)
+            skip_unbound(diff, i);
         else if (wanted->kind == INTERFACE_TAP && !wanted->file)
             diff->skipped[i] = true; /* a VM's: its own plan makes it */
         else if (diff_pair_is_taken(diff, wanted))

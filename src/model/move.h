@@ -30,5 +30,6 @@ struct move_files {
     const char *mac;       /* into a bridge that is made now: its MAC; NULL = the bridge is there */
     bool stp;              /* of that bridge; with the forward delay in seconds */
     unsigned delay;
+    const struct interface *link;  /* the NIC, as the kernel has it: a file may name it by its MAC address alone */
     const struct interface *shown; /* the link that gives its settings away, as the kernel has it: written where no file states it */
 };

@@ -307,6 +307,7 @@ struct interface {
     /* WANTED only */
     char *file;           /* that states it, for messages; NULL = a command or a VM's NIC */
     uint8_t hwaddr[6];    /* HWADDR=: the NIC must have this MAC; all zero = any */
+    bool by_mac;          /* the file states no DEVICE: the NIC is whichever has it (hwaddr.h) */
     struct dhcp_options dhcp;
     uint32_t link_delay;  /* LINKDELAY: seconds from the carrier on until the link is used */
     uint32_t arping_wait; /* ARPING_WAIT: seconds that an address is looked for before it is taken */

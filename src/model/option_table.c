@@ -65,7 +65,7 @@ const struct option option_table[] = {
     SPECIAL("DEVICE", "name of the interface"),
     SPECIAL("TYPE", "Ethernet (also when absent), Bridge, Vlan, Bond, Tap, Veth, Dummy, Macvlan or VXLAN"),
     INTERFACE(-1, onboot, .key = "ONBOOT", .type = OPTION_BOOL, .fallback = "yes", .help = "brought up at start and by apply"),
-    INTERFACE(-1, hwaddr, .key = "HWADDR", .type = OPTION_MAC, .help = "the NIC must have this MAC address"),
+    INTERFACE(-1, hwaddr, .key = "HWADDR", .type = OPTION_MAC, .help = "the NIC must have this MAC address; without DEVICE it is found by it, whatever its name"),
     INTERFACE(FIELD_MAC, mac, .key = "MACADDR", .name = "mac", .type = OPTION_MAC, .change = CHANGE_BOUNCE,
               .help = "MAC address to give to the interface"),
     INTERFACE(FIELD_MTU, mtu, .key = "MTU", .name = "mtu", .type = OPTION_NUMBER, RANGE(68, 65535),

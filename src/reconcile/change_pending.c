@@ -101,6 +101,7 @@ static void end_pending(struct reconciler *reconciler, struct error *failure)
     reconciler->files.drop_applied(files_of(reconciler));
     reconciler->files.read_applied(files_of(reconciler), &applied, &problems);
     problems_clear(&problems);
+    host_bind(reconciler, &applied);
     change_want(reconciler, &applied);
     host_note_seen(reconciler);
     hand_restore(reconciler, journal->kept.hands);

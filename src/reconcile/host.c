@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "model/diff.h"
+#include "model/hwaddr.h"
 #include "reconcile/reconcile_internal.h"
 
 #define REPAIR_FIRST 0.05 /* seconds; doubled while the same object is lost again and again */
@@ -38,6 +39,11 @@ void host_note_seen(struct reconciler *reconciler)
 
         reconciler->wanted.items[i]->seen = link ? link->index : 0;
     }
+}
+
+void host_bind(const struct reconciler *reconciler, struct network *wanted)
+{
+    hwaddr_bind(wanted, host_observed(reconciler));
 }
 
 static void add_taps(struct reconciler *reconciler, const struct machine *machine, struct network *wanted)
@@ -207,6 +213,8 @@ void host_pass(struct ev_loop *loop, ev_timer *timer, int events)
     struct request *request;
 
     (void)loop, (void)events;
+    if (reconciler->adopted && !reconciler->queue.running)
+        host_bind(reconciler, &reconciler->wanted);
     if (reconciler->adopted) {
         lease_follow(reconciler);
         duplicate_follow(reconciler);
@@ -302,6 +310,7 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
 
     if (result == 0) {
         reconciler->files.read_network(reconciler->files.context, &request->change.wanted, &request->problems);
+        host_bind(reconciler, &request->change.wanted);
         reason_remember_files(reconciler, &request->problems);
         replace_definitions(reconciler, &request->problems);
         if (request->problems.errors)
@@ -374,6 +383,7 @@ static void start_go_on(struct reconciler *reconciler)
         reason_remember_files(reconciler, &request->problems);
         reconciler->files.begin_applied(reconciler->files.context);
     }
+    host_bind(reconciler, &reconciler->wanted);
     claim_warn(reconciler, &reconciler->wanted, &request->problems);
     replace_definitions(reconciler, &request->problems);
     machine_adopt_all(reconciler);

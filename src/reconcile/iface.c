@@ -372,6 +372,7 @@ static int read_files(struct reconciler *reconciler, struct request *request, st
         .stp = move->asked.stp,
         .delay = move->asked.delay,
         .shown = network_find(observed, from_of(move)),
+        .link = nic,
     };
     struct change *change = &request->change;
     char mac[18];
@@ -388,6 +389,7 @@ static int read_files(struct reconciler *reconciler, struct request *request, st
     network_clear(&change->wanted);
     problems_clear(&request->problems);
     reconciler->files.read_edited(reconciler->files.context, &change->edits, &change->wanted, &request->problems);
+    host_bind(reconciler, &change->wanted);
     if (request->problems.errors)
         return error_set(err, EINVAL, "the files as they would be have errors: nothing was changed");
     return 0;

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "model/diff.h"
+#include "model/hwaddr.h"
 #include "reconcile/reconcile_internal.h"
 
 static bool is_ours(const struct interface *observed)
@@ -64,8 +65,10 @@ static char *read_files(struct reconciler *reconciler, struct request *request, 
     const struct interface *observed = network_find(host_observed(reconciler), request->word);
     char *file = NULL;
 
-    reconciler->files.read_interface(reconciler->files.context, request->word, observed ? observed->mac : NULL, &file, ret_wanted,
+    reconciler->files.read_interface(reconciler->files.context, request->word, observed ? hwaddr_of(observed) : NULL, &file, ret_wanted,
                                      ret_wanted ? &request->problems : NULL);
+    if (ret_wanted)
+        host_bind(reconciler, ret_wanted);
     return file;
 }
 
@@ -238,6 +241,7 @@ static int plan_down(struct reconciler *reconciler, struct request *request, str
     add_empty_bridge(&reconciler->wanted, observed, meant, &acts);
     reconciler->files.read_applied(reconciler->files.context, &request->change.wanted, &old);
     problems_clear(&old);
+    host_bind(reconciler, &request->change.wanted);
     network_copy(&reconciler->wanted, &wanted);
     network_copy(&reconciler->wanted, &previous);
     keep_only(&(struct hand_list){0}, &wanted);

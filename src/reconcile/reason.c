@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "model/diff.h"
+#include "model/hwaddr.h"
 #include "reconcile/reconcile_internal.h"
 
 #define PORTS_NAMED 3 /* of a bridge that waits for all of them */
@@ -139,14 +140,15 @@ static bool add_hand(const struct reconciler *reconciler, const struct interface
 
 static void add_missing(const struct reconciler *reconciler, const struct interface *wanted, struct text *line)
 {
-    CLEANUP(freep) char *trouble = trouble_of(reconciler, wanted->name);
+    CLEANUP(freep) char *fault = wanted->by_mac ? hwaddr_fault(wanted, &reconciler->wanted, host_observed(reconciler)) : NULL;
+    CLEANUP(freep) char *trouble = fault ? NULL : trouble_of(reconciler, wanted->name);
 
     if (add_hand(reconciler, wanted, NULL, line))
         return;
     if (!wanted->onboot)
         text_format(line, "ONBOOT=no: 'trestle ifup %s' brings it up", wanted->name);
     else if (!add_fight(reconciler, wanted->name, line))
-        text_add(line, trouble ? trouble : "no such interface");
+        text_add(line, fault ? fault : trouble ? trouble : "no such interface");
 }
 
 static void add_wanted(const struct reconciler *reconciler, const struct interface *wanted, const struct interface *observed,
@@ -160,6 +162,8 @@ static void add_wanted(const struct reconciler *reconciler, const struct interfa
         text_format(line, "%s (ONBOOT=no)", reason_link_state(observed));
     else if (add_fight(reconciler, wanted->name, line))
         return;
+    else if (!hwaddr_allows(wanted, observed))
+        text_add(line, "has different MAC address than HWADDR expects, ignoring: its file is not used");
     else if (is_out_of_its_master(wanted, observed))
         text_format(line, "waits for %s", wanted->master);
     else if (foreign_kind && interface_changed_fields(wanted, observed))

@@ -93,6 +93,7 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     struct network files = {0}, with_taps = {0};
 
     reconciler->files.read_network(reconciler->files.context, &files, problems);
+    host_bind(reconciler, &files);
     reason_remember_files(reconciler, problems);
     host_plan_lost_taps(reconciler, ret_plan);
     host_wanted(reconciler, false, &with_taps);

@@ -258,6 +258,9 @@ void iface_warn(const struct reconciler *reconciler, const struct move *move, st
 int host_verify(struct reconciler *reconciler, struct problems *known, struct error *err);
 void host_remember_troubles(struct reconciler *reconciler, const struct problems *problems);
 const struct network *host_observed(const struct reconciler *reconciler);
+/* Of a network that was just read: NICs that files name by their MAC address alone get their names. WANTED is bound anew before every
+ * repair, because NICs come and are renamed. */
+void host_bind(const struct reconciler *reconciler, struct network *wanted);
 /* What is there now has been brought up, or is about to be: whoever sets it down from now on means it. */
 void host_note_seen(struct reconciler *reconciler);
 /* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "model/convert.h"
+#include "model/hwaddr.h"
 
 enum { FILES = 8 };
 
@@ -38,7 +39,7 @@ static void add_files(const uint8_t *data, size_t size, struct config_files *fil
 
 static void check_interface(const struct network *network, const struct interface *interface, bool errors)
 {
-    require(!text_interface_name_fault(interface->name));
+    require(interface->by_mac ? hwaddr_is_name(interface->name) : !text_interface_name_fault(interface->name));
     if (interface_has(interface, FIELD_MASTER) && !errors) {
         const struct interface *master = network_find(network, interface->master);
         require(master && master->kind == (interface->is_slave ? INTERFACE_BOND : INTERFACE_BRIDGE));

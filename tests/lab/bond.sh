@@ -23,7 +23,7 @@ file() { # NAME LINE...
 file bond0 DEVICE=bond0 NAME=bond0 TYPE=Bond BONDING_MASTER=yes BOOTPROTO=none ONBOOT=yes IPADDR=198.51.100.1 PREFIX=24 \
 	'BONDING_OPTS="mode=active-backup miimon=100 updelay=200 primary=eth0 fail_over_mac=0 num_grat_arp=2"'
 file eth0 DEVICE=eth0 TYPE=Ethernet ONBOOT=yes MASTER=bond0 SLAVE=yes BOOTPROTO=none "HWADDR=${mac^^}"
-file eth1 DEVICE=eth1 TYPE=Ethernet ONBOOT=yes MASTER=bond0 SLAVE=yes BOOTPROTO=none "HWADDR=${mac1^^}"
+file second TYPE=Ethernet ONBOOT=yes MASTER=bond0 SLAVE=yes BOOTPROTO=none "HWADDR=${mac1^^}" # found by the MAC that it came with
 file bond0.10 DEVICE=bond0.10 VLAN=yes ONBOOT=yes BOOTPROTO=none BRIDGE=br10 NM_CONTROLLED=no
 file br10 DEVICE=br10 TYPE=Bridge ONBOOT=yes BOOTPROTO=none DELAY=0 STP=no IPADDR=192.0.2.1 NETMASK=255.255.255.0 GATEWAY=192.0.2.2
 
@@ -141,6 +141,7 @@ ip link delete foreign0
 options 'mode=active-backup miimon=100 primary=eth0'
 
 # --- a slave is exchanged, then all goes ---
+rm "$CONFIG/network/ifcfg-second"
 file eth1 DEVICE=eth1 TYPE=Ethernet ONBOOT=yes BOOTPROTO=none IPADDR=203.0.113.1 PREFIX=24
 file eth2 DEVICE=eth2 TYPE=Ethernet ONBOOT=yes BOOTPROTO=none MASTER=bond0 SLAVE=yes
 on switch ip link set to-c master sw0

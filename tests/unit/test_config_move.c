@@ -144,6 +144,30 @@ static void test_written_as_shown(void **state)
     interface_free(shown);
 }
 
+/* Its routes and aliases are called as the file is. */
+static void test_nic_by_mac(void **state)
+{
+    (void)state;
+    struct interface *link = interface_new("eth0");
+    memcpy(link->permanent_mac, "RT\0\0\0\1", 6);
+    add("ifcfg-lan", "HWADDR=52:54:00:00:00:01\nIPADDR=10.0.0.2\nGATEWAYDEV=lan\n");
+    add("ifcfg-lan:1", "DEVICE=lan:1\nIPADDR=10.0.0.3\n");
+    add("ifcfg-wan", "HWADDR=52:54:00:00:00:02\nIPADDR=10.1.0.2\n");
+    add("route-lan", "10.9.0.0/16 via 10.0.0.1 dev eth0\n");
+    move((struct move_files){.mac = "52:54:00:00:00:01", .link = link});
+    expect("ifcfg-lan", "HWADDR=52:54:00:00:00:01\nBRIDGE=br0\n");
+    expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nMACADDR=52:54:00:00:00:01\nSTP=no\nONBOOT=yes\nIPADDR=10.0.0.2\nGATEWAYDEV=br0\n");
+    expect("ifcfg-br0:1", "DEVICE=br0:1\nIPADDR=10.0.0.3\n");
+    expect("route-br0", "10.9.0.0/16 via 10.0.0.1 dev br0\n");
+    expect("ifcfg-wan", "HWADDR=52:54:00:00:00:02\nIPADDR=10.1.0.2\n");
+    move((struct move_files){.out = true, .link = link});
+    expect("ifcfg-lan", "HWADDR=52:54:00:00:00:01\nIPADDR=10.0.0.2\nGATEWAYDEV=lan\n");
+    expect("ifcfg-lan:1", "DEVICE=lan:1\nIPADDR=10.0.0.3\n");
+    expect("route-lan", "10.9.0.0/16 via 10.0.0.1 dev eth0\n");
+    expect("ifcfg-br0", NULL);
+    interface_free(link);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -152,6 +176,7 @@ int main(void)
         TEST(test_settings_move),
         TEST(test_line_ends_survive),
         TEST(test_routes_and_aliases_follow),
+        TEST(test_nic_by_mac),
         TEST(test_bridge_keeps_its_own),
         TEST(test_written_as_shown),
     };

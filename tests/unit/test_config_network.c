@@ -276,8 +276,18 @@ static void test_names(void **state)
             "d/ifcfg-x:1:8: DEVICE: \"$DEV\" is not put in; write the value itself, or '$…' in single quotes "
             "for the characters\nd/ifcfg-x:2:5: MTU wants a number from 68 to 65535, not \"x\"\n"),
         ONE("HWADDR=52:54:00:00:00:01\n",
-            "x up hwaddr=52:54:00:00:00:01\n"
-            "d/ifcfg-x:1:1: warning: DEVICE is missing: x, from the file's name, must have this MAC address\n"),
+            "525400:000001 up hwaddr=52:54:00:00:00:01\n"),
+        ONE("TYPE=Bridge\nHWADDR=52:54:00:00:00:01\n",
+            "d/ifcfg-x:1:1: DEVICE is missing: which interface is this?\n"
+            "d/ifcfg-x:2:1: warning: HWADDR has no effect: no hardware is behind a bridge; MACADDR gives it a MAC address\n"),
+        ONE("HWADDR=52:54:00:00:00\n", "d/ifcfg-x:1:8: HWADDR wants a MAC address like 52:54:00:00:00:11, not \"52:54:00:00:00\"\n"),
+        {{{"d/ifcfg-a", "HWADDR=52:54:00:00:00:ab\n"}, {"d/ifcfg-b", "HWADDR=52:54:00:00:00:AB\nIPADDR=10.0.0.1\n"}},
+         "525400:0000ab up hwaddr=52:54:00:00:00:ab\nd/ifcfg-b:1:8: this HWADDR is stated by d/ifcfg-a already\n"},
+        {{{"d/ifcfg-lan", "HWADDR=52:54:00:00:00:01\nIPADDR=10.0.0.1\nPREFIX=24\nGATEWAY=10.0.0.254\nGATEWAYDEV=lan\n"},
+          {"d/ifcfg-lan:1", "IPADDR=10.0.0.2\n"},
+          {"d/route-lan", "10.9.0.0/16 via 10.0.0.9\n"}},
+         "525400:000001 up hwaddr=52:54:00:00:00:01 addresses=10.0.0.1/24,10.0.0.2/24 :1"
+         " routes=default via 10.0.0.254,10.9.0.0/16 via 10.0.0.9\n"},
         {{{"a/ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\n"}, {"b/ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nSTP=on"}},
          "br0 bridge up\nb/ifcfg-br0:1:8: DEVICE=br0 is stated by a/ifcfg-br0 already\n"},
     };
