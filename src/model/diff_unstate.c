@@ -99,11 +99,19 @@ static const uint8_t *new_mac(const struct diff *diff, const struct interface *l
     return observed && memcmp(observed->permanent_mac, none, sizeof(none)) != 0 ? observed->permanent_mac : NULL;
 }
 
+/* Dummies and TUNs are made without ARP, and a VLAN is made as its parent is. */
+static bool new_arp(const struct diff *diff, const struct interface *observed)
+{
+    const struct interface *parent = observed->kind == INTERFACE_VLAN ? network_find(diff->observed, observed->parent) : NULL;
+
+    return parent ? parent->arp : observed->kind != INTERFACE_DUMMY && observed->kind != INTERFACE_TUN;
+}
+
 /* Is told by a row of the table, or below. */
 static field_set known_fields(void)
 {
     field_set fields =
-        FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_TAP_OWNER) | FIELD_BIT(FIELD_TAP_GROUP);
+        FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_ARP) | FIELD_BIT(FIELD_TAP_OWNER) | FIELD_BIT(FIELD_TAP_GROUP);
 
     for (size_t i = 0; i < option_count; i++)
         if (option_table[i].scope == OPTION_INTERFACE && option_table[i].field >= 0 && option_table[i].fallback)
@@ -176,6 +184,8 @@ static void reset_fields(const struct diff *diff, struct interface *link, const 
         link->mtu = new_mtu(diff, link, LONGEST_CHAIN);
     if (fields & FIELD_BIT(FIELD_MAC))
         memcpy(link->mac, new_mac(diff, link, LONGEST_CHAIN), sizeof(link->mac));
+    if (fields & FIELD_BIT(FIELD_ARP))
+        link->arp = new_arp(diff, observed);
     if (fields & FIELD_BIT(FIELD_TAP_OWNER))
         link->tap.owner = UINT32_MAX;
     if (fields & FIELD_BIT(FIELD_TAP_GROUP))
@@ -225,7 +235,7 @@ static void unstate(const struct diff *diff, const struct interface *values, con
 static void unstate_nic(struct diff *diff, const struct interface *previous, struct network *stated)
 {
     const struct interface *observed = network_find(diff->observed, previous->name);
-    field_set fields = previous->set & (FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MAC));
+    field_set fields = previous->set & (FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_ARP));
     struct interface *link;
 
     if (!fields || !observed || network_find(diff->wanted, previous->name) || !previous->onboot || previous->is_slave

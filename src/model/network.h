@@ -35,6 +35,7 @@ enum interface_field {
     FIELD_UP,
     FIELD_MAC,
     FIELD_MTU,
+    FIELD_ARP,
     FIELD_MASTER,    /* of a bridge's port or of a bond's */
     FIELD_PARENT,    /* the link below, of a VLAN and its like */
     FIELD_ADDRESSES, /* stated: every address listed is wanted (and for a bridge port: no other) */
@@ -284,6 +285,7 @@ struct interface {
     bool up; /* administratively */
     uint8_t mac[6];
     uint32_t mtu;
+    bool arp; /* it asks for its neighbours' MAC addresses, and answers (no IFF_NOARP) */
     char master[INTERFACE_NAME_SIZE]; /* "" = none */
     bool is_slave;                    /* the master is a bond, which takes links only while they are down */
     char parent[INTERFACE_NAME_SIZE]; /* "" = none, or one in another network namespace */

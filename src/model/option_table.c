@@ -70,6 +70,8 @@ const struct option option_table[] = {
               .help = "MAC address to give to the interface"),
     INTERFACE(FIELD_MTU, mtu, .key = "MTU", .name = "mtu", .type = OPTION_NUMBER, RANGE(68, 65535),
               .help = "longest packet in bytes"),
+    INTERFACE(FIELD_ARP, arp, .key = "ARP", .name = "arp", .type = OPTION_BOOL,
+              .help = "no: the interface neither asks for the MAC addresses of others (ARP, neighbour discovery) nor tells its own"),
     INTERFACE(FIELD_MASTER, master, .key = "BRIDGE", .name = "master", .type = OPTION_NAME,
               .help = "bridge that the interface is a port of; its own addresses are then ignored"),
 
@@ -415,7 +417,6 @@ const struct option option_table[] = {
     IGNORED("ZONE", "of firewalld"),
 
     /* known, not supported yet: of all interfaces */
-    LATER("ARP", "no: the interface does not speak ARP", .fallback = "yes"),
     LATER("DHCLIENTARGS", "arguments of the DHCP client"),
     LATER("DHCPV6C", "DHCP for IPv6", .fallback = "no"),
     LATER("DHCPV6C_OPTIONS", "arguments of the DHCPv6 client"),

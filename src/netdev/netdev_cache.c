@@ -177,7 +177,7 @@ static void name_in_others(struct netdev_cache *cache, const struct interface *l
 static bool same_link(const struct interface *a, const struct interface *b)
 {
     return a->set == b->set && a->kind == b->kind && a->up == b->up && memcmp(a->mac, b->mac, sizeof(a->mac)) == 0
-           && a->mtu == b->mtu && a->master_index == b->master_index && text_equal(a->master, b->master)
+           && a->mtu == b->mtu && a->arp == b->arp && a->master_index == b->master_index && text_equal(a->master, b->master)
            && text_equal(a->kind_name, b->kind_name) && a->carrier == b->carrier && a->operstate == b->operstate
            && a->group == b->group && a->has_alias == b->has_alias && a->is_slave == b->is_slave
            && memcmp(a->permanent_mac, b->permanent_mac, sizeof(a->permanent_mac)) == 0

@@ -13,7 +13,8 @@
 #include "model/option.h"
 #include "netdev/netdev_internal.h"
 
-#define FIELDS_OF_ALL (FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_MASTER))
+#define FIELDS_OF_ALL                                                                                                              \
+    (FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_ARP) | FIELD_BIT(FIELD_MASTER))
 
 static struct ifinfomsg *begin(struct netdev_draft *draft, uint16_t type, uint16_t flags)
 {
@@ -33,6 +34,7 @@ static void begin_existing(struct netdev_draft *draft, uint16_t type, const char
 static const char *field_words(enum interface_field field)
 {
     static const char *const words[INTERFACE_FIELDS] = {
+        [FIELD_ARP] = "ARP",
         [FIELD_BRIDGE_STP] = "STP",
         [FIELD_BRIDGE_FORWARD_DELAY] = "forward delay",
         [FIELD_BRIDGE_HELLO_TIME] = "hello time",
@@ -120,6 +122,10 @@ static void put_generic(struct netdev_draft *draft, const struct interface *to, 
 
         mnl_attr_put_u32(header, IFLA_LINK, 0);
         netdev_write_index(draft, mnl_attr_get_payload(parent), to->parent);
+    }
+    if (fields & FIELD_BIT(FIELD_ARP)) {
+        fixed->ifi_change |= IFF_NOARP;
+        fixed->ifi_flags |= to->arp ? 0 : IFF_NOARP;
     }
     if (fields & FIELD_BIT(FIELD_UP)) {
         fixed->ifi_change |= IFF_UP;

@@ -55,6 +55,7 @@ static void read_object(struct nl_object *object, void *context)
     unsigned flags = rtnl_link_get_flags(link);
 
     interface->up = flags & IFF_UP;
+    interface->arp = !(flags & IFF_NOARP);
     interface->carrier = flags & IFF_LOWER_UP;
     interface->operstate = rtnl_link_get_operstate(link);
     interface->mtu = rtnl_link_get_mtu(link);
@@ -67,7 +68,7 @@ static void read_object(struct nl_object *object, void *context)
     text_copy(interface->kind_name, sizeof(interface->kind_name), word ? word : "");
     interface->kind = kind_of(interface->kind_name, flags, rtnl_link_get_arptype(link));
     interface->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU)
-                     | FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_ADDRESSES) | FIELD_BIT(FIELD_ROUTES) | FIELD_BIT(FIELD_INBOUND)
+                     | FIELD_BIT(FIELD_ARP) | FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_ADDRESSES) | FIELD_BIT(FIELD_ROUTES) | FIELD_BIT(FIELD_INBOUND)
                      | FIELD_BIT(FIELD_OUTBOUND);
 }
 

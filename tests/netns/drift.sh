@@ -31,6 +31,18 @@ fights() {
 eventually "a fight is shown in status" fights
 eventually "and goes on, more slowly" has_mtu eth0 1400
 
+arp_is() { ip -j link show dev br0 | jq -e --arg on "$1" '.[0].flags | (index("NOARP") == null) == ($on == "on")'; } # on|off
+echo ARP=no >>"$CONFIG/network/ifcfg-br0"
+check "plan shows ARP=no" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' plan | grep -q 'set br0 arp yes → no'"
+check "apply sets it" trestle apply
+check "without it being down for it" arp_is off
+check "it is read back" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' --json iface-list | jq -e '.[] | select(.name == \"br0\") | .arp == false'"
+ip link set br0 arp on
+eventually "ARP that was set on is put back off" arp_is off
+sed -i /^ARP=/d "$CONFIG/network/ifcfg-br0"
+check "the key gone" trestle apply
+check "ARP is spoken again" arp_is on
+
 ip link set br0 down
 ip link set eth0 nomaster # something to be repaired behind it
 eventually "the next repair comes" is_port

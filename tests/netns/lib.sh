@@ -121,7 +121,7 @@ pings_lost() {
 kernel_state() {
 	echo "# links"
 	ip -d -j link show | jq -cS '.[] | {ifname, address, mtu, group, txqlen, master, ifalias, promiscuity,
-		up: (.flags | index("UP") != null), kind: .linkinfo.info_kind,
+		up: (.flags | index("UP") != null), arp: (.flags | index("NOARP") == null), kind: .linkinfo.info_kind,
 		info: ((.linkinfo.info_data // {}) | with_entries(select(.key | test("timer|_id$|^root_|topology|^ageing_wait") | not))),
 		port: ((.linkinfo.info_slave_data // {}) | with_entries(select(.key | test("timer|^designated|_id$|^no$|^state|config_pending|topology") | not)))}' | sort
 	echo "# addresses"

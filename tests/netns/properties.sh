@@ -30,7 +30,7 @@ write_bridge() { # NUMBER
 
 write_nic() { # NUMBER BRIDGE...
 	printf '%s\n' "DEVICE=v$1" "${always[@]}" "MACADDR=02:00:00:00:00:0$1"
-	some_of "MTU=$((1300 + 100 * (RANDOM % 3)))"
+	some_of "MTU=$((1300 + 100 * (RANDOM % 3)))" ARP=no
 	shift
 	if (($# && RANDOM % 3)); then
 		printf '%s\n' "BRIDGE=${!#}" "BRIDGING_OPTS=\"path_cost=$((1 + RANDOM % 100)) $(some_of hairpin_mode=1 learning=0 unicast_flood=0 priority=7 | tr '\n' ' ')\""
@@ -56,7 +56,7 @@ write_tap() {
 
 write_dummy() {
 	printf '%s\n' DEVICE=d0 TYPE=Dummy MACADDR=02:00:00:00:06:01 "${always[@]}"
-	some_of MTU=1300 "IPADDR=172.19.0.$((1 + RANDOM % 3))"
+	some_of MTU=1300 ARP=yes "IPADDR=172.19.0.$((1 + RANDOM % 3))"
 }
 
 write_macvlan() {

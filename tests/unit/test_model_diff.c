@@ -456,6 +456,31 @@ static void a_nic_gets_its_own_mac_and_mtu_back(void **state)
            "link-set: set eth1 mac 02:00:00:00:00:09 → 52:54:00:aa:bb:01, mtu 9000 → 1500\n");
 }
 
+/* A dummy is made without ARP, a NIC with it; of one that no file names any more its kind is what is seen. */
+static void arp_is_what_a_new_link_has(void **state)
+{
+    static const enum interface_kind kinds[] = {INTERFACE_DUMMY, INTERFACE_BRIDGE, INTERFACE_ETHERNET};
+    static const char *const names[] = {"d0", "br0", "eth0"};
+    struct fixture host = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        struct interface *link;
+
+        if (i < 2)
+            put(&host.wanted, names[i], kinds[i]);
+        link = put(&host.previous, names[i], kinds[i]);
+        link->set |= FIELD_BIT(FIELD_ARP);
+        link = see(&host.observed, names[i], kinds[i], i < 2 ? OWNER_TRESTLE : OWNER_FOREIGN);
+        link->set |= FIELD_BIT(FIELD_ARP);
+        link->arp = kinds[i] == INTERFACE_DUMMY;
+    }
+    expect(&host, false,
+           "link-set: set br0 arp no → yes\n"
+           "link-set: set d0 arp yes → no\n"
+           "link-set: set eth0 arp no → yes\n");
+}
+
 static void a_mac_that_nobody_knows_stays(void **state)
 {
     struct fixture host = {0};
@@ -713,6 +738,7 @@ int main(void)
         cmocka_unit_test(unstated_options_that_nobody_stated_stay),
         cmocka_unit_test(a_nic_gets_its_own_mac_and_mtu_back),
         cmocka_unit_test(a_mac_that_nobody_knows_stays),
+        cmocka_unit_test(arp_is_what_a_new_link_has),
         cmocka_unit_test(an_unstated_mtu_follows_from_other_links),
         cmocka_unit_test(unstated_port_options_go_while_it_is_a_port),
         cmocka_unit_test(an_unstated_bond_mode_makes_the_bond_anew),
