@@ -100,6 +100,9 @@ void ifcfg_bond_read(const struct lexer_section *section, struct ifcfg *ifcfg, s
 /* SLAVE and MASTER: is the interface a bond's slave? */
 bool ifcfg_bond_read_slave(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
 
+/* ifcfg_later.c: keys that are known and not applied yet. */
+void ifcfg_later_read(const struct lexer_section *section, struct complaints *complaints);
+
 /* ifcfg_links.c: the same of TAPs, veth pairs, macvlans and VXLANs. */
 void ifcfg_links_read(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints);
 /* OWNER and GROUP, by name or number; the others are read by their rows alone (false). */

@@ -122,27 +122,6 @@ static void read_key(struct reader *reader, const struct lexer_entry *entry)
         section_parse(entry, row, reader->interface, &reader->complaints);
 }
 
-/* One warning for all keys that are not supported yet, at the first of them. */
-static void warn_of_later_keys(struct reader *reader)
-{
-    const struct lexer_entry *first = NULL;
-    struct text names = {0};
-    for (size_t i = 0; i < reader->section->count; i++) {
-        const struct lexer_entry *entry = &reader->section->entries[i];
-        const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, NULL);
-        if (!row || row->type != OPTION_LATER || !lexer_counts(reader->section, entry) || ifcfg_kind_says_nothing(row, entry->value))
-            continue;
-        if (!first)
-            first = entry;
-        else
-            text_add(&names, ", ");
-        text_add(&names, entry->key);
-    }
-    if (first)
-        complain(&reader->complaints, true, first->line, first->column, "not supported yet, without effect: %s", names.data);
-    text_clear(&names);
-}
-
 /* BRIDGING_OPTS="path_cost=10 hairpin_mode=1", BONDING_OPTS="mode=1 miimon=100" */
 
 /* sysfs takes numbers in hexadecimal too, and the kind of a VLAN's tag as its number alone. */
@@ -280,7 +259,7 @@ static void read_interface(struct reader *reader)
     bound_forward_delay(reader);
     ifcfg_vlans_read(section, reader->kind == INTERFACE_BRIDGE || reader->port, reader->ifcfg, &reader->complaints);
     read_kind(reader);
-    warn_of_later_keys(reader);
+    ifcfg_later_read(section, &reader->complaints);
     /* A bridge's port and a bond's slave have no addresses of their own: the scripts read none of their IP keys. */
     if (reader->port || reader->slave)
         interface->set |= FIELD_BIT(FIELD_ADDRESSES);

@@ -319,6 +319,46 @@ static void test_keys(void **state)
     check_cases(cases, ARRAY_SIZE(cases));
 }
 
+#define LATER(keys) "eth0 up\nd/ifcfg-x:2:1: warning: not supported yet, without effect: " keys "\n"
+#define WRONG(place, key, wants, value)                                                                                            \
+    "d/ifcfg-x:2:1: warning: not supported yet, without effect: " key "\nd/ifcfg-x:" place ": " key " wants " wants ", not \"" value "\"\n"
+#define ETHTOOL "words of ethtool -s like speed 100 duplex full autoneg off, or -K DEVICE tso off; ; separates several"
+
+/* What is not applied yet is checked all the same. */
+static void test_later_keys(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        ONE("DEVICE=eth0\nDNS1=1.1.1.1\nDNS2=2001:db8::1\nDOMAIN='example.org. a_b.example'\nSEARCH=lan\n", LATER("DNS1, DNS2, DOMAIN, SEARCH")),
+        ONE("DEVICE=eth0\nDNS1=1.1.1\n", WRONG("2:6", "DNS1", "an IPv4 or IPv6 address", "1.1.1")),
+        ONE("DEVICE=eth0\nDNS1=ns.example.org\n", WRONG("2:6", "DNS1", "an IPv4 or IPv6 address", "ns.example.org")),
+        ONE("DEVICE=eth0\nDNS1=x\nDNS1=1.1.1.1\n",
+            "eth0 up\nd/ifcfg-x:3:1: warning: not supported yet, without effect: DNS1\n"), /* the last one counts */
+        ONE("DEVICE=eth0\nDOMAIN='a b..c'\n", WRONG("2:8", "DOMAIN", "domains, separated by blanks", "a b..c")),
+        ONE("DEVICE=eth0\nSEARCH=-a\n", WRONG("2:8", "SEARCH", "domains, separated by blanks", "-a")),
+        ONE("DEVICE=eth0\nSEARCH=a,b\n", WRONG("2:8", "SEARCH", "domains, separated by blanks", "a,b")),
+        ONE("DEVICE=eth0\nETHTOOL_OPTS='speed 100 duplex full autoneg off; -K eth0 tso off gso off; msglvl drv on link off;'\n",
+            LATER("ETHTOOL_OPTS")),
+        ONE("DEVICE=eth0\nETHTOOL_OPTS='sped 100'\n", WRONG("2:14", "ETHTOOL_OPTS", ETHTOOL, "sped 100")),
+        ONE("DEVICE=eth0\nETHTOOL_OPTS='wol g duplex'\n", WRONG("2:14", "ETHTOOL_OPTS", ETHTOOL, "wol g duplex")),
+        ONE("DEVICE=eth0\nETHTOOL_OPTS='-K eth0 tso off; autoneg no'\n",
+            WRONG("2:14", "ETHTOOL_OPTS", ETHTOOL, "-K eth0 tso off; autoneg no")),
+        ONE("DEVICE=eth0\nETHTOOL_OPTS=-K\n", WRONG("2:14", "ETHTOOL_OPTS", ETHTOOL, "-K")),
+        ONE("DEVICE=eth0\nIPV6_PRIVACY=rfc3041\n", LATER("IPV6_PRIVACY")),
+        ONE("DEVICE=eth0\nIPV6_PRIVACY=no\nIPV6TO4INIT=no\nDHCPV6C=no\nLINKSTATUS=up\n", "eth0 up\n"),
+        ONE("DEVICE=eth0\nIPV6_PRIVACY=rfc3040\n", WRONG("2:14", "IPV6_PRIVACY", "rfc3041, rfc4941, yes or no", "rfc3040")),
+        ONE("DEVICE=eth0\nLINKSTATUS=left\n", WRONG("2:12", "LINKSTATUS", "up or down", "left")),
+        ONE("DEVICE=eth0\nIPV6TO4INIT=yes\nIPV6TO4_IPV4ADDR=192.0.2.1\nIPV6TO4_RELAY=192.88.99.1\n"
+            "IPV6TO4_ROUTING='eth0-:4::1/64 br-x-:5::1/64'\n",
+            LATER("IPV6TO4INIT, IPV6TO4_IPV4ADDR, IPV6TO4_RELAY, IPV6TO4_ROUTING")),
+        ONE("DEVICE=eth0\nIPV6TO4INIT=maybe\n", WRONG("2:13", "IPV6TO4INIT", "yes or no", "maybe")),
+        ONE("DEVICE=eth0\nIPV6TO4_RELAY=::1\n", WRONG("2:15", "IPV6TO4_RELAY", "an IPv4 address", "::1")),
+        ONE("DEVICE=eth0\nIPV6TO4_ROUTING=eth0-:4::1\n",
+            WRONG("2:17", "IPV6TO4_ROUTING", "DEVICE-SUFFIX/PREFIX, separated by blanks, e.g. eth0-:4::1/64", "eth0-:4::1")),
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
 static void test_kinds(void **state)
 {
     (void)state;
@@ -387,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_gateways),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_later_keys),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_addresses_of_two_interfaces),
         cmocka_unit_test(test_lone_files),
