@@ -70,7 +70,22 @@ static const struct netdev_row port_rows[] = {
     PORT(FIELD_PORT_PROXY_ARP_WIFI, IFLA_BRPORT_PROXYARP_WIFI, NETDEV_BOOL8, proxy_arp_wifi),
     PORT(FIELD_PORT_NEIGHBOUR_SUPPRESSION, IFLA_BRPORT_NEIGH_SUPPRESS, NETDEV_BOOL8, neighbour_suppression),
     PORT(FIELD_PORT_GROUP_FORWARD_MASK, IFLA_BRPORT_GROUP_FWD_MASK, NETDEV_U16, group_forward_mask),
+    {FIELD_PORT_BACKUP, IFLA_BRPORT_BACKUP_PORT, NETDEV_LINK, offsetof(struct interface, port.backup),
+     offsetof(struct interface, port.backup_index)},
 };
+
+/* Without a backup port there is no attribute of it. */
+static void parse_port(const struct nlattr *data, struct interface *interface)
+{
+    const struct nlattr *attribute;
+    bool has_backup = false;
+
+    mnl_attr_for_each_nested(attribute, data)
+        has_backup |= mnl_attr_get_type(attribute) == IFLA_BRPORT_BACKUP_PORT;
+    if (!has_backup)
+        interface->port.backup_index = 0;
+    interface->set |= FIELD_BIT(FIELD_PORT_BACKUP);
+}
 
 static bool has_root_port(const struct nlattr *data)
 {
@@ -126,7 +141,8 @@ const struct netdev_kind bridge_kind = {
     .parse_link = parse_link,
     .put_link = put_link,
     .link_fields = FIELD_BRIDGE_ALL,
-    .port_fields = FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS),
+    .parse_port = parse_port,
+    .port_fields = (FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS)) | FIELD_BIT(FIELD_PORT_BACKUP),
     .parse_vlans = bridge_vlan_parse,
     .put_vlans = bridge_vlan_put,
     .needs_mac = true,

@@ -2,7 +2,7 @@
  *   1. rules, routes, addresses and memberships that nobody wants any more, then links that are no longer named: deletions come first, so
  *      that a name, an address or a port's place is free when something else wants it;
  *   2. links are made and set, what others lie on or belong to first, and ports enslaved;
- *   3. bonds hear which slave is their primary one, and new bridges come up;
+ *   3. bonds hear which slave is their primary one, and ports which other one stands in for them, and new bridges come up;
  *   4. sysctls, addresses, then routes (a gateway must be reachable by then), then the rules that lead to them;
  *   5. the addresses of a NIC that became a port: last, when the bridge has them already, so that the host is never without. */
 #include "model/diff_internal.h"
@@ -100,7 +100,8 @@ bool diff_is_lacking(const struct interface *observed, int field)
 /* Another link, which is there and of which no event has told the name yet. */
 static bool is_unknown(const struct interface *observed, int field)
 {
-    return (field == FIELD_PARENT || field == FIELD_BOND_PRIMARY || field == FIELD_VETH_PEER) && !interface_has(observed, field);
+    return (field == FIELD_PARENT || field == FIELD_BOND_PRIMARY || field == FIELD_VETH_PEER || field == FIELD_PORT_BACKUP)
+           && !interface_has(observed, field);
 }
 
 /* What a bridge has of its own shows when it is the root again. */
@@ -228,6 +229,8 @@ struct step *diff_set_link(struct diff *diff, const struct interface *observed, 
         text_copy(step->needs, sizeof(step->needs), to->master);
     if (fields & FIELD_BIT(FIELD_BOND_PRIMARY))
         text_copy(step->needs, sizeof(step->needs), to->bond.primary);
+    if (fields & FIELD_BIT(FIELD_PORT_BACKUP))
+        text_copy(step->needs, sizeof(step->needs), to->port.backup);
     free(line);
     return step;
 }
@@ -431,6 +434,9 @@ static void plan_parent_up(struct diff *diff, const struct interface *wanted)
     interface_free(raised);
 }
 
+/* They name others, which must be slaves and ports first. */
+#define NAMING_FIELDS (FIELD_BIT(FIELD_BOND_PRIMARY) | FIELD_BIT(FIELD_PORT_BACKUP))
+
 static void plan_create(struct diff *diff, const struct interface *wanted)
 {
     struct text scalars = {0};
@@ -439,7 +445,7 @@ static void plan_create(struct diff *diff, const struct interface *wanted)
     struct step *step;
 
     plan_parent_up(diff, wanted);
-    link->set &= ~FIELD_BIT(FIELD_BOND_PRIMARY); /* when its slaves are in */
+    link->set &= ~NAMING_FIELDS;
     diff_describe(&scalars, NULL, wanted, link->set);
     snprintf(line, sizeof(line), "create %s %s%s%s%s", interface_kind_names[wanted->kind], wanted->name, scalars.length ? " (" : "",
              scalars.length ? scalars.data : "", scalars.length ? ")" : "");
@@ -466,7 +472,6 @@ static field_set dropped_vlans(const struct diff *diff, const struct interface *
     return dropped && observed->vlans ? FIELD_BIT(FIELD_PORT_VLANS) : 0;
 }
 
-/* The primary slave is named when it is one. */
 static void plan_link(struct diff *diff, const struct interface *wanted)
 {
     const struct interface *observed = network_find(diff->observed, wanted->name);
@@ -481,7 +486,7 @@ static void plan_link(struct diff *diff, const struct interface *wanted)
         plan_create(diff, wanted);
         return;
     }
-    fields = (interface_changed_fields(wanted, observed) & ~FIELD_BIT(FIELD_BOND_PRIMARY)) | dropped_vlans(diff, wanted, observed);
+    fields = (interface_changed_fields(wanted, observed) & ~NAMING_FIELDS) | dropped_vlans(diff, wanted, observed);
     if (observed->half_made)
         plan_mark(diff, observed, "mark it as made by trestle (it was made, or deleted, by halves)");
     else if (diff_must_be_adopted(wanted, observed))
@@ -514,29 +519,6 @@ static void mark_ends(struct diff *diff)
         if (observed->half_made && !network_find(diff->wanted, observed->name) && diff_is_end(diff, observed))
             plan_mark(diff, observed, HALF_MADE);
     }
-}
-
-static void plan_primary(struct diff *diff, const struct interface *bond)
-{
-    const struct interface *observed = network_find(diff->observed, bond->name);
-    size_t index = diff_index(diff->wanted, bond->bond.primary);
-    const struct interface *slave = index == SIZE_MAX || diff->skipped[index] ? network_find(diff->observed, bond->bond.primary)
-                                                                             : diff->wanted->items[index];
-
-    if (observed && text_equal(observed->bond.primary, bond->bond.primary))
-        return;
-    if (!*bond->bond.primary || (slave && text_equal(slave->master, bond->name)))
-        diff_set_link(diff, observed, bond, FIELD_BIT(FIELD_BOND_PRIMARY));
-    else
-        problems_add(diff->problems, true, bond->file, 0, 0, "%s: its primary slave is to be %s, which is none of its slaves", bond->name,
-                     bond->bond.primary);
-}
-
-static void plan_primaries(struct diff *diff)
-{
-    for (size_t i = 0; i < diff->wanted->count; i++)
-        if (!diff->skipped[i] && interface_has(diff->wanted->items[i], FIELD_BOND_PRIMARY))
-            plan_primary(diff, diff->wanted->items[i]);
 }
 
 /* After the link below and after its ports, each once. */
@@ -598,7 +580,7 @@ void network_diff(const struct network *wanted, const struct network *previous, 
         diff.observed = &left;
     plan_links(&diff);
     mark_ends(&diff);
-    plan_primaries(&diff);
+    diff_name_plan(&diff);
     plan_late_ups(&diff);
     for_each_wanted(&diff, sysctl_diff_set);
     for_each_wanted(&diff, address_diff_add);

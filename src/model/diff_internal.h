@@ -77,6 +77,9 @@ bool diff_is_end(const struct diff *diff, const struct interface *observed);
 bool diff_pair_is_taken(const struct diff *diff, const struct interface *wanted);
 void diff_make_end(struct diff *diff, const struct interface *wanted, const struct interface *maker);
 
+/* diff_name.c: bonds hear which slave is their primary one, and ports which other port stands in for them. */
+void diff_name_plan(struct diff *diff);
+
 /* diff_order.c: what must be made before what: parents before what lies on them, masters before their ports. */
 size_t diff_index(const struct network *network, const char *name); /* SIZE_MAX: there is none */
 /* By index: 0 for a link that needs no other; the caller frees it. */

@@ -160,7 +160,7 @@ static field_set dropped_fields(const struct diff *diff, const struct interface 
     if (diff_is_made(wanted) && wanted->kind != observed->kind)
         return 0;
     if (!wanted->master[0] || !text_equal(wanted->master, observed->master)) /* a new port has them anyway */
-        fields &= ~FIELD_PORT_ALL;
+        fields &= ~(FIELD_PORT_ALL | FIELD_BIT(FIELD_PORT_BACKUP));
     if (follows_parent(diff, wanted, observed))
         fields |= FIELD_BIT(FIELD_MTU);
     if (wanted->is_slave && observed->is_slave) /* a bond gives it its own, and what it had before when it leaves */

@@ -143,6 +143,7 @@ enum interface_field {
     FIELD_PORT_NEIGHBOUR_SUPPRESSION,
     FIELD_PORT_GROUP_FORWARD_MASK,
     FIELD_PORT_VLANS, /* the last one: it has messages of its own */
+    FIELD_PORT_BACKUP, /* none of FIELD_PORT_ALL: it names another port, and is set when that is one */
     /* of any link */
     FIELD_INBOUND,  /* what leaves the host by this link: towards the guest, for a VM's TAP */
     FIELD_OUTBOUND, /* what comes in by it */
@@ -202,6 +203,8 @@ struct port_options {
     bool bpdu_guard, root_block, fast_leave, multicast_to_unicast, proxy_arp, proxy_arp_wifi, neighbour_suppression;
     uint32_t multicast_router;
     uint32_t group_forward_mask;
+    char backup[INTERFACE_NAME_SIZE]; /* port of the same bridge that takes over when this one has no carrier; "" = none */
+    int backup_index;                 /* observed */
 };
 
 enum { VLAN_PRIORITIES = 8, PACKET_PRIORITIES = 16, ARP_TARGETS = 16 /* BOND_MAX_ARP_TARGETS */ };

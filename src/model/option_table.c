@@ -218,7 +218,8 @@ const struct option option_table[] = {
     PORT_WORD(FIELD_PORT_GROUP_FORWARD_MASK, group_forward_mask, .key = "group_fwd_mask", .name = "port_group_fwd_mask",
               .type = OPTION_NUMBER, RANGE(0, 65535), .fallback = "0",
               .help = "link-local groups that are forwarded, a bit each; not the second"),
-    LATER_WORD("port", "backup_port", "port that takes over when this one loses its link"),
+    PORT_WORD(FIELD_PORT_BACKUP, backup, .key = "backup_port", .name = "backup_port", .type = OPTION_NAME, .fallback = "",
+              .help = "port of the same bridge that takes over when this one loses its carrier"),
 
     /* a VLAN's; its id and parent can also stand in DEVICE: config/ifcfg_vlan.c */
     SPECIAL("VLAN", "the interface is a VLAN of another: DEVICE=PARENT.ID, or DEVICE=vlanID and PHYSDEV, or VID and PHYSDEV",

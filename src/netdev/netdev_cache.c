@@ -106,12 +106,10 @@ static int index_at(const struct netdev_row *row, const struct interface *interf
     return *(const int *)(const void *)((const char *)interface + row->index_offset);
 }
 
-static void name_rows(struct netdev_cache *cache, struct interface *interface)
+static void name_rows(struct netdev_cache *cache, struct interface *interface, const struct netdev_row *rows, size_t count)
 {
-    const struct netdev_kind *kind = kind_of(cache, interface);
-
-    for (size_t i = 0; kind && i < kind->link_row_count; i++) {
-        const struct netdev_row *row = &kind->link_rows[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct netdev_row *row = &rows[i];
 
         if (row->value == NETDEV_LINK && !name_link(cache, index_at(row, interface), (char *)interface + row->offset))
             interface->set &= ~FIELD_BIT(row->field);
@@ -133,6 +131,7 @@ static void pair_with(struct netdev_cache *cache, const struct interface *end, s
 static void name_others(struct netdev_cache *cache, struct interface *interface)
 {
     const struct interface *master = interface->master_index ? netdev_cache_find(cache, interface->master_index) : NULL;
+    const struct netdev_kind *kind = kind_of(cache, interface), *kind_of_port = master ? kind_of(cache, master) : NULL;
 
     interface->is_slave = master && master->kind == INTERFACE_BOND;
     interface->set |= FIELD_BIT(FIELD_MASTER);
@@ -146,14 +145,19 @@ static void name_others(struct netdev_cache *cache, struct interface *interface)
         interface->set |= FIELD_BIT(FIELD_VETH_PEER);
         pair_with(cache, interface, netdev_cache_find(cache, interface->peer_index));
     }
-    name_rows(cache, interface);
+    if (kind)
+        name_rows(cache, interface, kind->link_rows, kind->link_row_count);
+    if (kind_of_port)
+        name_rows(cache, interface, kind_of_port->port_rows, kind_of_port->port_row_count);
+    cache->backups |= interface->port.backup_index != 0;
 }
 
 static bool names(const struct netdev_cache *cache, const struct interface *interface, int index)
 {
     const struct netdev_kind *kind = kind_of(cache, interface);
 
-    if (interface->master_index == index || interface->parent_index == index || interface->peer_index == index)
+    if (interface->master_index == index || interface->parent_index == index || interface->peer_index == index
+        || interface->port.backup_index == index)
         return true;
     for (size_t i = 0; kind && i < kind->link_row_count; i++)
         if (kind->link_rows[i].value == NETDEV_LINK && index_at(&kind->link_rows[i], interface) == index)
@@ -202,6 +206,20 @@ static void keep(struct interface *new, const struct interface *old)
     new->set = (new->set & ~FIELD_BIT(FIELD_PORT_VLANS)) | (old->set & FIELD_BIT(FIELD_PORT_VLANS));
     new->inbound = old->inbound;
     new->outbound = old->outbound;
+}
+
+/* Whose backup port leaves their bridge, have none any more, and no event tells it. */
+static void forget_backup(struct netdev_cache *cache, int index)
+{
+    for (size_t i = 0; cache->backups && i < cache->count; i++) {
+        struct interface *port = cache->by_index[i];
+
+        if (port->port.backup_index != index)
+            continue;
+        port->port.backup_index = 0;
+        memset(port->port.backup, 0, sizeof(port->port.backup));
+        netdev_cache_tell(cache, NETDEV_CHANGED, port->name);
+    }
 }
 
 bool netdev_cache_filters(const struct netdev_cache *cache, const struct interface *interface)
@@ -300,6 +318,8 @@ static void change(struct netdev_cache *cache, struct interface *interface, cons
     keep(&new, interface); /* its routes may just have been forgotten */
     *interface = new;
     doubt_vlans(cache, interface, &old);
+    if (old.master_index && old.master_index != interface->master_index)
+        forget_backup(cache, interface->index);
     netdev_cache_tell(cache, state ? NETDEV_STATE : NETDEV_CHANGED, interface->name);
 }
 
@@ -323,6 +343,7 @@ void netdev_cache_remove(struct netdev_cache *cache, int index)
     netdev_tc_remove(cache, index);
     if (!interface)
         return;
+    forget_backup(cache, index);
     if (cache->several)
         cache->doubtful = true;
     cache->count--;

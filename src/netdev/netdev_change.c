@@ -297,6 +297,8 @@ static void add_main(struct netdev_request *request, const struct interface *to,
         add_stand_in(request, &draft, to, fields);
 }
 
+#define PORT_FIELDS (FIELD_PORT_ALL | FIELD_BIT(FIELD_PORT_BACKUP))
+
 /* What a link gets when it is in its bridge; its being set up, if that is among the fields, comes last. */
 static void add_rest(struct netdev_request *request, const struct interface *to, field_set fields)
 {
@@ -306,7 +308,7 @@ static void add_rest(struct netdev_request *request, const struct interface *to,
         add_vlans(request, bridge, to, true);
         add_vlans(request, bridge, to, false);
     }
-    if (fields & FIELD_PORT_ALL & ~FIELD_BIT(FIELD_PORT_VLANS))
+    if (fields & PORT_FIELDS & ~FIELD_BIT(FIELD_PORT_VLANS))
         add_port(request, to, fields);
     else if (fields & FIELD_BIT(FIELD_UP))
         add_main(request, to, FIELD_BIT(FIELD_UP));
@@ -469,7 +471,7 @@ int netdev_change_set(struct netdev_request *request, const struct step *step, s
 
     /* A port that leaves its bridge takes no options with it. */
     if (fields & FIELD_BIT(FIELD_MASTER) && !*to->master)
-        fields &= ~FIELD_PORT_ALL;
+        fields &= ~PORT_FIELDS;
     last = has_rest(to, fields) && to->up ? fields & FIELD_BIT(FIELD_UP) : 0;
     if (fields & FIELD_BIT(FIELD_MASTER) && concerns_bond(step))
         last = to->up ? fields & FIELD_BIT(FIELD_UP) : 0;
@@ -480,7 +482,7 @@ int netdev_change_set(struct netdev_request *request, const struct step *step, s
     code = netdev_rate_write(request, to, fields, err);
     if (code < 0)
         return code;
-    add_rest(request, to, (fields & FIELD_PORT_ALL) | last);
+    add_rest(request, to, (fields & PORT_FIELDS) | last);
     if (step->from && step->from->half_made)
         add_alias(request, step->interface);
     else if (step->from && !fields && step->from->owner != to->owner)

@@ -23,6 +23,7 @@ struct netdev_cache {
     bool filling;       /* from a dump: nothing can be there twice, and masters are named at its end */
     bool unnamed;       /* some port's master was not known when the port was seen */
     bool preferred;     /* there are IPv4 routes with a stated source address: they go with that address, and no event says so */
+    bool backups;       /* some port has had a backup port: it may lose it, and no event says so */
     bool unread_vlans;  /* some link may have VLANs that were not read yet */
     struct netdev_traffic *traffic; /* of the few links that somebody gave a qdisc */
     size_t traffic_count;

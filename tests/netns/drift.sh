@@ -43,6 +43,31 @@ sed -i /^ARP=/d "$CONFIG/network/ifcfg-br0"
 check "the key gone" trestle apply
 check "ARP is spoken again" arp_is on
 
+# --- backup_port ---
+ip link add eth1 type veth peer name peer1
+ip link set peer1 up
+printf '%s\n' DEVICE=eth1 BRIDGE=br0 >"$CONFIG/network/ifcfg-eth1"
+echo 'BRIDGING_OPTS="backup_port=eth1 path_cost=7"' >>"$CONFIG/network/ifcfg-eth0"
+backup_is() { ip -j -d link show dev eth0 | jq -e --arg port "$1" '.[0].linkinfo.info_slave_data | (.backup_port // "none") == $port and .cost == 7'; }
+check "a backup port, of a port that comes with it" trestle apply
+check "is set" backup_is eth1
+check "and the plan is empty" trestle plan
+ip link set eth0 type bridge_slave nobackup_port
+eventually "taken away, it is put back" backup_is eth1
+ip link set eth1 nomaster
+eventually "and after the other port was out of the bridge" backup_is eth1
+ip link delete eth1
+ip link add eth1 type veth peer name peer1
+eventually "and after it was out of the host" backup_is eth1
+eventually "then the plan is empty again" trestle plan
+sed -i 's/backup_port=eth1/backup_port=eth7/' "$CONFIG/network/ifcfg-eth0"
+check "one that is no port of the bridge is told" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' apply 2>&1 | grep -q 'eth0: its backup_port is to be eth7, which is no other port of br0'"
+sed -i 's/backup_port=eth7 //' "$CONFIG/network/ifcfg-eth0"
+check "the word gone" trestle apply
+check "there is none" backup_is none
+rm "$CONFIG/network/ifcfg-eth1"
+check "the port gone" trestle apply
+
 ip link set br0 down
 ip link set eth0 nomaster # something to be repaired behind it
 eventually "the next repair comes" is_port
