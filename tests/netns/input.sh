@@ -68,6 +68,55 @@ check "  the rest was applied" sh -c 'ip -j link show dev eth0 | jq -e ".[0].mas
 rm "$CONFIG/network/ifcfg-eth7"
 check "without it apply has nothing to say" trestle apply
 
+# --- check: offline, as anybody, all problems of all files ---
+anybody=()
+if [[ $(id -u) == 0 ]] && setpriv --reuid=nobody --regid=nogroup --clear-groups test -x "$BUILD/trestle" 2>/dev/null; then
+	anybody=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+fi
+bad=/run/bad
+mkdir $bad
+printf '%s\n' DEVICE=a IPADDR=192.0.2.1 PREFIX=33 ONBOOT=perhaps >$bad/ifcfg-a
+printf 'DEVICE=b\0\1\2' >$bad/ifcfg-b
+ln -s ifcfg-d $bad/ifcfg-c
+ln -s ifcfg-c $bad/ifcfg-d
+printf 'DEVICE=e\n' >$bad/ifcfg-e
+chmod 000 $bad/ifcfg-e
+printf 'DEVICE=f\nSLAVE=yes\nMASTER=bond0' >$bad/ifcfg-f
+printf 'DEVICE=g\nTYPE=Bridge\n' >$bad/ifcfg-g
+printf 'DEVICE=g.5\nVLAN=yes\nBRIDGE=g\n' >$bad/ifcfg-g.5
+printf 'DEVICE=h.4096\nVLAN=yes\n' >$bad/ifcfg-h
+printf 'DEVICE=g\nIPADDR=nonsense' >$bad/ifcfg-i.rpmsave
+printf 'DEVICE=g\n' >$bad/ifcfg-j
+: >$bad/ifcfg-k
+checks() { # EXPECTED STATUS PATH
+	local output status=0
+	output=$("${anybody[@]}" "$BUILD/trestle" check "$3" 2>&1) || status=$?
+	same "$1" "$output" && test "$status" -eq "$2"
+}
+unreadable=("$bad/ifcfg-e: can't be read: Permission denied")
+((${#anybody[@]})) || unreadable=() # nothing is unreadable to root
+check "check tells all problems of all files, in their order" checks "$(printf '%s\n' \
+	"$bad/ifcfg-a:3:8: PREFIX wants a number from 1 to 32, not \"33\"" \
+	"$bad/ifcfg-a:4:8: ONBOOT wants yes or no, not \"perhaps\"" \
+	"$bad/ifcfg-b: has NUL or other control bytes in it: it is no text file" \
+	"$bad/ifcfg-c: can't be read: Too many levels of symbolic links" \
+	"$bad/ifcfg-d: can't be read: Too many levels of symbolic links" \
+	"${unreadable[@]}" \
+	"$bad/ifcfg-f:3:8: MASTER=bond0: no file states this bond: write ifcfg-bond0 with TYPE=Bond" \
+	"$bad/ifcfg-g.5:1:8: g.5: it would lie on itself (g.5 -> g -> g.5)" \
+	"$bad/ifcfg-h:1:8: DEVICE=h.4096: a VLAN's id is a number from 0 to 4094" \
+	"$bad/ifcfg-j:1:8: DEVICE=g is stated by $bad/ifcfg-g already" \
+	"$bad/ifcfg-k:1:1: warning: the file is empty")" 1 $bad
+check "of a file alone, what others may state is a warning" checks \
+	"$bad/ifcfg-f:3:8: warning: MASTER=bond0: no file here states this bond: write ifcfg-bond0 with TYPE=Bond" 0 $bad/ifcfg-f
+check "and its own errors are errors" checks "$bad/ifcfg-h:1:8: DEVICE=h.4096: a VLAN's id is a number from 0 to 4094" 1 $bad/ifcfg-h
+cp $bad/ifcfg-a $bad/ifcfg-b $bad/ifcfg-f "$CONFIG/network"
+refused "^trestle: apply: .*/ifcfg-a:3:8: PREFIX" trestle apply
+output=$(trestle apply 2>&1 >/dev/null) || true
+check "apply tells all of them, too" test "$(grep -cE 'ifcfg-(a:3|a:4|b|f:3):' <<<"$output")" -eq 4
+rm "$CONFIG"/network/ifcfg-{a,b,f}
+check "and without them there is nothing to say" trestle apply
+
 # --- VM files ---
 bad_vm() { # PATTERN LINE...
 	printf '%s\n' "${@:2}" >/run/bad.vm
@@ -132,10 +181,10 @@ printf '%s\n' '[network]' Directory=/run/no-such-directory >"$CONFIG/trestle.con
 check "a directory of files that is missing is told" sh -c "'$BUILD/trestle' check '$CONFIG' 2>&1 | grep -q no-such-directory"
 rm "$CONFIG/trestle.conf"
 
-if [[ $(id -u) == 0 ]] && id nobody >/dev/null 2>&1 && setpriv --reuid=nobody --clear-groups true 2>/dev/null; then
+if ((${#anybody[@]})); then
 	daemon_start
 	chmod 755 "$RUN"
-	refused 'root|group|permi' setpriv --reuid=nobody --regid=nogroup --clear-groups "$BUILD/trestle" -S "$RUN/trestle.sock" start empty
+	refused 'root|group|permi' "${anybody[@]}" "$BUILD/trestle" -S "$RUN/trestle.sock" start empty
 	daemon_stop
 fi
 

@@ -319,6 +319,27 @@ static void test_keys(void **state)
     check_cases(cases, ARRAY_SIZE(cases));
 }
 
+/* Files as they are found in the wild. */
+static void test_oddities(void **state)
+{
+    (void)state;
+    static const struct network_case cases[] = {
+        /* CRLF, tabs, export, comments, nothing behind the last line; neither ONBOOT nor NETMASK */
+        ONE("\t# office\r\nexport DEVICE=eth0\t# uplink\r\n\tIPADDR='192.168.1.5'\r\n#IPADDR=10.9.9.9\r\nGATEWAY=\"192.168.1.1\"",
+            "eth0 up addresses=192.168.1.5/24 routes=default via 192.168.1.1\n"),
+        /* IP keys that were left in a port's file */
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
+          {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nIPADDR=10.0.0.1\nNETMASK=255.255.255.0\nGATEWAY=10.0.0.254\nBOOTPROTO=dhcp"}},
+         "br0 bridge up\neth0 up master=br0 addresses=\n"},
+        /* as NetworkManager writes a VLAN, here a bridge's port */
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
+          {"ifcfg-eth0.206", "TYPE=Vlan\nVLAN=yes\nPHYSDEV=eth0\nVLAN_ID=206\nREORDER_HDR=yes\nGVRP=no\nMVRP=no\nDEVICE=eth0.206\n"
+                             "NAME=eth0.206\nBRIDGE=br0\nPEERDNS=yes\nPEERROUTES=yes\nDEFROUTE=yes\nIPV6_DEFROUTE=yes"}},
+         "br0 bridge up\neth0.206 vlan up master=br0 parent=eth0 vlan_id=206 reorder_headers=yes gvrp=no mvrp=no addresses=\n"},
+    };
+    check_cases(cases, ARRAY_SIZE(cases));
+}
+
 #define LATER(keys) "eth0 up\nd/ifcfg-x:2:1: warning: not supported yet, without effect: " keys "\n"
 #define WRONG(place, key, wants, value)                                                                                            \
     "d/ifcfg-x:2:1: warning: not supported yet, without effect: " key "\nd/ifcfg-x:" place ": " key " wants " wants ", not \"" value "\"\n"
@@ -427,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_gateways),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_oddities),
         cmocka_unit_test(test_later_keys),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_addresses_of_two_interfaces),
