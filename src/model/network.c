@@ -23,6 +23,7 @@ struct interface *interface_new(const char *name)
 
     text_copy(interface->name, sizeof(interface->name), name);
     interface->onboot = true;
+    interface->hotplug = true;
     interface->dhcp.send_hostname = true;
     interface->arping_wait = ARPING_WAIT;
     return interface;

@@ -317,7 +317,8 @@ struct interface {
     uint32_t link_delay;  /* LINKDELAY: seconds from the carrier on until the link is used */
     uint32_t arping_wait; /* ARPING_WAIT: seconds that an address is looked for before it is taken */
     bool onboot;          /* ONBOOT: brought up by start-up and apply */
-    int seen;             /* index of the link when it was last looked at; 0 = there was none */
+    bool hotplug;         /* HOTPLUG: and by repair, when it comes later */
+    int seen;             /* index of the link when it was last looked at; 0 = there was none, or it came later and is not to be used */
     bool adopt;           /* a foreign link of that name may be taken over (apply, iface verbs) */
 
     /* OBSERVED only */

@@ -303,7 +303,7 @@ static void accept(struct reconciler *reconciler, struct request *request)
     }
     hand_clear(&before);
     change_want(reconciler, &change->wanted);
-    host_note_seen(reconciler);
+    host_note_seen(reconciler, false);
     if (request->sets_repair)
         reconciler->repair = request->repair;
     result = host_verify(reconciler, &request->problems, &err);

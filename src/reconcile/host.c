@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "model/diff.h"
 #include "model/hwaddr.h"
+#include "model/kind.h"
 #include "reconcile/reconcile_internal.h"
 
 #define REPAIR_FIRST 0.05 /* seconds; doubled while the same object is lost again and again */
@@ -20,24 +21,38 @@ const struct network *host_observed(const struct reconciler *reconciler)
 
 /* -- what is wanted --------------------------------------------------------------------------------------------------------------- */
 
+static bool has_come(const struct interface *wanted, const struct interface *observed)
+{
+    return observed->index != wanted->seen;
+}
+
+bool host_waits_for_person(const struct interface *wanted, const struct interface *observed)
+{
+    return !wanted->hotplug && !kind_find(wanted->kind)->made && has_come(wanted, observed);
+}
+
 /* A person who sets an interface down by hand means it (ip link set down): repair leaves that alone; start-up and apply don't. One that
  * has come to the host since (a NIC that was plugged in) nobody has set down. */
-static void leave_down(struct network *wanted, const struct network *observed)
+static void leave_to_person(struct network *wanted, const struct network *observed)
 {
     for (size_t i = 0; i < wanted->count; i++) {
-        const struct interface *link = network_find(observed, wanted->items[i]->name);
+        struct interface *item = wanted->items[i];
+        const struct interface *link = network_find(observed, item->name);
 
-        if (link && link->index == wanted->items[i]->seen)
-            wanted->items[i]->set &= ~FIELD_BIT(FIELD_UP);
+        if (link && host_waits_for_person(item, link))
+            item->onboot = false;
+        else if (link && !has_come(item, link))
+            item->set &= ~FIELD_BIT(FIELD_UP);
     }
 }
 
-void host_note_seen(struct reconciler *reconciler)
+void host_note_seen(struct reconciler *reconciler, bool repairing)
 {
     for (size_t i = 0; i < reconciler->wanted.count; i++) {
-        const struct interface *link = network_find(host_observed(reconciler), reconciler->wanted.items[i]->name);
+        struct interface *item = reconciler->wanted.items[i];
+        const struct interface *link = network_find(host_observed(reconciler), item->name);
 
-        reconciler->wanted.items[i]->seen = link ? link->index : 0;
+        item->seen = link && !(repairing && host_waits_for_person(item, link)) ? link->index : 0;
     }
 }
 
@@ -67,7 +82,7 @@ void host_wanted(struct reconciler *reconciler, bool repairing, struct network *
     network_copy(&reconciler->wanted, ret_wanted);
     hand_overlay(&reconciler->hands, ret_wanted);
     if (repairing)
-        leave_down(ret_wanted, host_observed(reconciler));
+        leave_to_person(ret_wanted, host_observed(reconciler));
     for (size_t i = 0; i < reconciler->machine_count; i++)
         add_taps(reconciler, reconciler->machines[i], ret_wanted);
     lease_add(reconciler, ret_wanted);
@@ -202,7 +217,7 @@ static void repair_begin(struct reconciler *reconciler, struct request *request)
         return;
     }
     if (!next)
-        host_note_seen(reconciler);
+        host_note_seen(reconciler, true);
     plan_clear(&plan);
     queue_finish(reconciler, &reconciler->queue, 0, NULL, NULL);
 }
@@ -364,7 +379,7 @@ static void start_ended(void *context, int result, const struct error *err, cons
     if (!reconciler->journal.pending && reconciler->files.commit_applied(reconciler->files.context, &failure) < 0)
         log_warning("start: %s", failure.text);
     reconciler->adopted = true;
-    host_note_seen(reconciler);
+    host_note_seen(reconciler, false);
     if (starts_vms)
         autostart(reconciler);
     duplicate_finish(reconciler, result, err, plan);

@@ -164,6 +164,9 @@ static void add_wanted(const struct reconciler *reconciler, const struct interfa
         return;
     else if (!hwaddr_allows(wanted, observed))
         text_add(line, "has different MAC address than HWADDR expects, ignoring: its file is not used");
+    else if (host_waits_for_person(wanted, observed))
+        text_format(line, "%s; it came while trestled ran (HOTPLUG=no): 'trestle ifup %s' brings it up", reason_link_state(observed),
+                    wanted->name);
     else if (is_out_of_its_master(wanted, observed))
         text_format(line, "waits for %s", wanted->master);
     else if (foreign_kind && interface_changed_fields(wanted, observed))

@@ -262,7 +262,9 @@ const struct network *host_observed(const struct reconciler *reconciler);
  * repair, because NICs come and are renamed. */
 void host_bind(const struct reconciler *reconciler, struct network *wanted);
 /* What is there now has been brought up, or is about to be: whoever sets it down from now on means it. */
-void host_note_seen(struct reconciler *reconciler);
+void host_note_seen(struct reconciler *reconciler, bool repairing);
+/* It came to the host since, and its file says HOTPLUG=no. */
+bool host_waits_for_person(const struct interface *wanted, const struct interface *observed);
 /* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */
 /* network_diff against what is observed, after the kernel was asked whether it can make what is wanted. */
 void host_diff(const struct reconciler *reconciler, const struct network *wanted, const struct network *previous, bool adopt,

@@ -75,7 +75,16 @@ eventually "  and the plan is empty" trestle plan
 ip link set usb0 down
 ip address delete 203.0.113.1/24 dev usb0
 eventually "set down by hand, it is left down, and its address is put back" usb0_has false
-rm "$CONFIG/network/ifcfg-usb0"
+printf '%s\n' DEVICE=usb1 IPADDR=203.0.113.5 PREFIX=24 ARPCHECK=no HOTPLUG=no >"$CONFIG/network/ifcfg-usb1"
+check "one with HOTPLUG=no is told, too" sh -c "! '$BUILD/trestle' -S '$RUN/trestle.sock' apply"
+ip link add usb1 type veth peer name far1
+eventually "plugged in, it waits" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' status usb1 | grep 'HOTPLUG=no.*trestle ifup usb1'"
+ip address delete 203.0.113.1/24 dev usb0
+eventually "  when repair has done its work elsewhere" sh -c 'ip -j address show dev usb0 | jq -e ".[0].addr_info | map(.local) | index(\"203.0.113.1\")"'
+check "  it is left as it is" sh -c '[ "$(ip -j address show dev usb1 | jq -c ".[0] | [.flags, .addr_info] | flatten | map(select(. == \"UP\" or type == \"object\"))")" = "[]" ]'
+check "ifup brings it up" trestle ifup usb1
+check "  with its address" sh -c 'ip -j address show dev usb1 | jq -e ".[0].addr_info | map(.local) | index(\"203.0.113.5\")"'
+rm "$CONFIG"/network/ifcfg-usb[01]
 
 # --- files go ---
 rm "$CONFIG/network/ifcfg-br0" "$CONFIG/network/ifcfg-eth0"
