@@ -106,10 +106,10 @@ pings_start() { # HOST ADDRESS
 	pings_pid=$!
 }
 
-# Counts the gaps between answers: the last ping may still be on its way.
+# Counts the gaps between answers: the last ping may still be on its way. Called in a subshell, which can't wait for it.
 pings_lost() {
 	kill -INT "$pings_pid"
-	wait "$pings_pid" || true
+	until grep -q 'packets transmitted' /run/pings; do sleep 0.01; done
 	awk 'match($0, /icmp_seq=[0-9]+/) {
 		number = substr($0, RSTART + 9, RLENGTH - 9)
 		if (last && number > last + 1) lost += number - last - 1
