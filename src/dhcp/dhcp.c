@@ -176,7 +176,7 @@ int dhcp_move(struct dhcp *dhcp, const char *from, const char *to, struct error 
     struct dhcp_client *old = find(dhcp, from), *new = find(dhcp, to);
     int result;
 
-    if (!old || !old->wanted)
+    if (!old || !(old->wanted || old->known))
         return error_set(err, ENOENT, "%s: has no DHCP client whose lease %s could take over", from, to);
     result = move_files(dhcp, old, to, err);
     if (result < 0)
@@ -197,7 +197,7 @@ int dhcp_move(struct dhcp *dhcp, const char *from, const char *to, struct error 
     dhcp_client_set_lease(new);
     dhcp_lease_clear(&old->lease);
     dhcp_client_set_lease(old);
-    old->wanted = old->release = false;
+    old->wanted = old->known = old->release = false;
     dhcp_client_settle(old);
     return 0;
 }
@@ -272,9 +272,9 @@ static int make_directory(const char *parent, char **ret_path, struct error *err
     return *ret_path ? 0 : error_errno(err, errno, "%s: find its absolute path", path);
 }
 
-static int adopt_all(struct dhcp *dhcp, struct error *err)
+static int adopt(struct dhcp *dhcp, const char *kind, struct error *err)
 {
-    CLEANUP(freep) char *directory = memory_format("%s/clients", dhcp->run);
+    CLEANUP(freep) char *directory = memory_format("%s/%s", dhcp->run, kind);
     char **names = NULL;
     size_t count = 0;
     int result = file_make_directory(directory, 0755, err);
@@ -284,7 +284,7 @@ static int adopt_all(struct dhcp *dhcp, struct error *err)
     for (size_t i = 0; result == 0 && i < count; i++) {
         struct dhcp_client *client;
 
-        if (text_interface_name_fault(names[i]))
+        if (text_interface_name_fault(names[i]) || find(dhcp, names[i]))
             continue;
         client = add_client(dhcp, names[i]);
         client->known = true;
@@ -292,6 +292,14 @@ static int adopt_all(struct dhcp *dhcp, struct error *err)
     }
     file_list_free(names, count);
     return result;
+}
+
+/* A lease may have come from another interface, and its client not have begun here yet. */
+static int adopt_all(struct dhcp *dhcp, struct error *err)
+{
+    int result = adopt(dhcp, "clients", err);
+
+    return result == 0 ? adopt(dhcp, "leases", err) : result;
 }
 
 int dhcp_new(struct ev_loop *loop, const struct dhcp_settings *settings, dhcp_listener listener, void *context, struct dhcp **ret_dhcp,

@@ -395,14 +395,14 @@ void change_run(struct reconciler *reconciler, struct request *request, struct p
         reconciler->files.begin_applied(files_of(reconciler));
     reconciler->providers.network_keep(reconciler->providers.netdev, plan);
     tell(&request->change.told, plan);
-    if (record(reconciler, request, plan, &err) < 0) {
+    result = record(reconciler, request, plan, &err);
+    if (result == 0 && *request->change.lease.from)
+        result = lease_move(reconciler, request->change.lease.from, request->change.lease.to, &err);
+    if (result < 0) {
         plan_clear(plan);
         error_set(&err, err.code, "%s; nothing was changed", err.text);
         finish_failed(reconciler, &err);
         return;
     }
-    if (*request->change.lease.from
-        && lease_move(reconciler, request->change.lease.from, request->change.lease.to, &err) < 0)
-        log_warning("%s: %s asks for a new one", err.text, request->change.lease.to);
     run_plan(reconciler, plan, steps_ended, reconciler);
 }

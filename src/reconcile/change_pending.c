@@ -91,7 +91,7 @@ void reconcile_confirm(struct reconciler *reconciler, bool commits, reconcile_do
     queue_add(reconciler, &reconciler->queue, request);
 }
 
-static void end_pending(struct reconciler *reconciler, struct error *failure)
+void change_end_pending(struct reconciler *reconciler, struct error *failure)
 {
     struct journal *journal = &reconciler->journal;
     struct network applied = {0};
@@ -135,7 +135,7 @@ static void pending_taken_back(void *context, int result, const struct error *er
 
     if (result < 0)
         request->failure = *err;
-    end_pending(reconciler, &request->failure);
+    change_end_pending(reconciler, &request->failure);
     duplicate_announce_back(reconciler, plan);
     host_wanted(reconciler, false, &wanted);
     host_diff(reconciler, &wanted, &previous, false, &rest, &request->problems);
@@ -143,19 +143,30 @@ static void pending_taken_back(void *context, int result, const struct error *er
     run_plan(reconciler, &rest, settled, reconciler);
 }
 
+void change_take_pending_back(struct reconciler *reconciler, run_done done)
+{
+    struct journal *journal = &reconciler->journal;
+    struct plan undo;
+    struct error err;
+
+    journal->goes_back = true;
+    if (journal_write(reconciler, true, &err) < 0) /* the disk is full, as a rule: what waits can be taken back all the same */
+        log_error("%s: %s", journal->name, err.text);
+    undo = journal->kept.undo;
+    journal->kept.undo = (struct plan){0};
+    lease_move_back(reconciler, &journal->kept);
+    run_plan(reconciler, &undo, done, reconciler);
+}
+
 static void rollback_begin(struct reconciler *reconciler, struct request *request)
 {
-    struct plan undo = reconciler->journal.kept.undo;
-
     if (!reconciler->journal.pending) {
         refuse(reconciler, EINVAL, request->commits ? "no transaction running, nothing to rollback."
                                                     : "nothing waits to be confirmed, so there is nothing to take back");
         return;
     }
     change_deadline_stop(reconciler);
-    reconciler->journal.kept.undo = (struct plan){0};
-    lease_move_back(reconciler, &reconciler->journal.kept);
-    run_plan(reconciler, &undo, pending_taken_back, reconciler);
+    change_take_pending_back(reconciler, pending_taken_back);
 }
 
 void reconcile_rollback(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context)

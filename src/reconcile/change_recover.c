@@ -21,6 +21,17 @@ static void resume_pending(struct reconciler *reconciler)
         change_deadline_start(reconciler);
 }
 
+static void pending_taken_back(void *context, int result, const struct error *err, const struct plan *plan)
+{
+    struct reconciler *reconciler = context;
+    struct error failure = {0};
+
+    (void)result, (void)err; /* each step that failed is in the log */
+    change_end_pending(reconciler, &failure);
+    duplicate_announce_back(reconciler, plan);
+    reconciler->recovered(reconciler);
+}
+
 static void recovery_ended(void *context, int result, const struct error *err, const struct plan *plan)
 {
     struct reconciler *reconciler = context;
@@ -31,6 +42,11 @@ static void recovery_ended(void *context, int result, const struct error *err, c
     if (reconciler->journal.running.hands)
         hand_restore(reconciler, reconciler->journal.running.hands);
     change_forget_running(reconciler);
+    if (reconciler->journal.goes_back) {
+        log_warning("%s: was being taken back when the daemon ended: that goes on", reconciler->journal.name);
+        change_take_pending_back(reconciler, pending_taken_back);
+        return;
+    }
     if (reconciler->journal.pending)
         resume_pending(reconciler);
     reconciler->recovered(reconciler);
@@ -46,6 +62,7 @@ static void recover_in_this_boot(struct reconciler *reconciler)
     }
     log_warning("%s: was cut short: it is taken back", reconciler->journal.name);
     reconciler->journal.running.undo = (struct plan){0};
+    lease_move_back(reconciler, &reconciler->journal.running);
     run_plan(reconciler, &undo, recovery_ended, reconciler);
 }
 

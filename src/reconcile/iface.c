@@ -333,7 +333,7 @@ static void answered_after(struct reconciler *reconciler, struct request *reques
         return;
     }
     tell(move);
-    change_checked(reconciler, move->asked.out ? 0 : lease_move(reconciler, from_of(move), to_of(move), &err), &err);
+    change_checked(reconciler, 0, NULL);
 }
 
 static void check_after(struct reconciler *reconciler, struct request *request)
@@ -510,10 +510,8 @@ static void change(struct reconciler *reconciler, struct request *request)
         return;
     }
     watch(move);
-    if (move->asked.out) {
-        text_copy(request->change.lease.from, sizeof(request->change.lease.from), from_of(move));
-        text_copy(request->change.lease.to, sizeof(request->change.lease.to), to_of(move));
-    }
+    text_copy(request->change.lease.from, sizeof(request->change.lease.from), from_of(move));
+    text_copy(request->change.lease.to, sizeof(request->change.lease.to), to_of(move));
     change_run(reconciler, request, &move->plan);
 }
 

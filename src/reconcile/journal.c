@@ -80,9 +80,9 @@ int journal_write(const struct reconciler *reconciler, bool durable, struct erro
     const struct journal *journal = &reconciler->journal;
     CLEANUP(freep) char *path = path_of(reconciler, JOURNAL);
     CLEANUP(document_freep) json_t *json =
-        json_pack("{s:s, s:s, s:b, s:b, s:f, s:o, s:o}", "name", journal->name, "boot_id", journal->boot_id, "pending",
-                  journal->pending, "transaction", journal->transaction, "deadline", journal->deadline, "kept",
-                  part_to_json(&journal->kept), "running", part_to_json(&journal->running));
+        json_pack("{s:s, s:s, s:b, s:b, s:b, s:f, s:o, s:o}", "name", journal->name, "boot_id", journal->boot_id, "pending",
+                  journal->pending, "transaction", journal->transaction, "goes_back", journal->goes_back, "deadline", journal->deadline,
+                  "kept", part_to_json(&journal->kept), "running", part_to_json(&journal->running));
     CLEANUP(freep) char *text = document_text(json);
 
     crash_point("journal: write");
@@ -179,6 +179,7 @@ int journal_read(struct reconciler *reconciler, struct error *err)
     text_copy(journal->boot_id, sizeof(journal->boot_id), document_string(json, "boot_id", ""));
     journal->pending = document_boolean(json, "pending", false);
     journal->transaction = document_boolean(json, "transaction", false);
+    journal->goes_back = document_boolean(json, "goes_back", false);
     journal->deadline = json_number_value(json_object_get(json, "deadline"));
     result = part_from_json(json_object_get(json, "kept"), &journal->kept, err);
     if (result == 0)

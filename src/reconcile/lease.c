@@ -204,20 +204,27 @@ void lease_follow(struct reconciler *reconciler)
     network_clear(&wanted);
 }
 
+/* On record before it is done: a daemon that is killed in between moves back what went over, if it did. */
 int lease_move(struct reconciler *reconciler, const char *from, const char *to, struct error *err)
 {
     const struct reconcile_providers *providers = &reconciler->providers;
     struct journal_part *part = &reconciler->journal.running;
-    int result = providers->dhcp_move ? providers->dhcp_move(providers->dhcp, from, to, err) : -ENOENT;
     struct lease_move *move;
+    int result;
 
-    if (result < 0)
-        return result == -ENOENT ? 0 : result; /* it has none */
-    reconciler->queue.running->moves_leases = true;
+    if (!providers->dhcp_move || !lease_of(reconciler, from))
+        return 0; /* it has none */
     move = APPEND(part->leases, part->lease_count);
     text_copy(move->from, sizeof(move->from), from);
     text_copy(move->to, sizeof(move->to), to);
-    return 0;
+    result = journal_write(reconciler, false, err);
+    if (result == 0)
+        result = providers->dhcp_move(providers->dhcp, from, to, err);
+    if (result == 0)
+        reconciler->queue.running->moves_leases = true;
+    else
+        part->lease_count--;
+    return result == -ENOENT ? 0 : result;
 }
 
 void lease_move_back(struct reconciler *reconciler, struct journal_part *part)
@@ -225,8 +232,11 @@ void lease_move_back(struct reconciler *reconciler, struct journal_part *part)
     const struct reconcile_providers *providers = &reconciler->providers;
 
     for (size_t i = part->lease_count; i-- > 0 && providers->dhcp_move;) {
+        const struct lease *lease = lease_of(reconciler, part->leases[i].to);
         struct error err;
 
+        if (!lease || !lease->held) /* it went back already, before another daemon ended; or it is lost */
+            continue;
         reconciler->queue.running->moves_leases = true;
         if (providers->dhcp_move(providers->dhcp, part->leases[i].to, part->leases[i].from, &err) < 0)
             log_warning("%s: %s asks for a new one", err.text, part->leases[i].from);

@@ -45,7 +45,7 @@ void hand_warn(const struct reconciler *reconciler, const struct network *files,
 /* -- journal.c: what takes back a change of the host's network, on disk -------------------------------------------------------------- */
 
 struct journal_part {
-    struct plan undo;         /* in the order in which it is to be run; STEP_REPLAY and STEP_SYSCTL_SET only */
+    struct plan undo;         /* in the order in which it is to be run; STEP_REPLAY, STEP_SYSCTL_SET and STEP_LINK_WAIT only */
     struct file_edits before; /* the files as they were */
     char *hands;              /* hand_text() of before */
     struct lease_move {
@@ -60,6 +60,7 @@ struct journal {
     char boot_id[BOOT_ID_SIZE];
     bool pending;     /* `kept` is done and waits: for `confirm` until the deadline, or, a transaction, for iface-commit */
     bool transaction; /* iface-begin: its kept.before holds all files */
+    bool goes_back;   /* `kept` is being taken back: a daemon that finds that goes on with it */
     double deadline;  /* boot_time(); 0 = none */
     struct journal_part kept, running;
 };
@@ -88,7 +89,7 @@ struct change {
     struct file_edits edits;  /* network files that change with it */
     double confirm;           /* seconds until it is taken back unless somebody confirms; 0 = it is final at once */
     bool joins;               /* becomes part of a pending iface-begin */
-    struct lease_move lease;  /* goes over before the first step: a bridge's, whose client would lose it with its carrier; "" = none */
+    struct lease_move lease;  /* goes over before the first step: its client would give it up with the address or the carrier; "" = none */
     /* Is the host in order? Asked when all steps were taken and the files are written; ends in change_checked(). NULL = not asked. */
     void (*check)(struct reconciler *reconciler, struct request *request);
     struct plan told;         /* what was run, for the requester: operations and texts */
@@ -110,6 +111,9 @@ void change_put_files_back(struct reconciler *reconciler, const struct file_edit
 void change_forget_running(struct reconciler *reconciler);
 int change_make_final(struct reconciler *reconciler, struct error *err);
 void change_deadline_start(struct reconciler *reconciler);
+/* Takes back the network, and its leases, of what waits; then change_end_pending puts back all else, and forgets it. */
+void change_take_pending_back(struct reconciler *reconciler, run_done done);
+void change_end_pending(struct reconciler *reconciler, struct error *failure);
 void change_deadline_stop(struct reconciler *reconciler);
 /* What is pending stays on disk, for the next daemon. */
 void change_stop(struct reconciler *reconciler);
@@ -283,7 +287,7 @@ void lease_previous(const struct reconciler *reconciler, struct network *ret_pre
 void lease_diff(struct reconciler *reconciler, const struct network *wanted, struct plan *plan, struct problems *problems);
 /* Lets the clients run that WANTED and OBSERVED call for. */
 void lease_follow(struct reconciler *reconciler);
-/* See dhcp_move: when the plan that moved a NIC's address to its bridge has succeeded, before WANTED says so. */
+/* See dhcp_move. Without a lease there is nothing to do. */
 int lease_move(struct reconciler *reconciler, const char *from, const char *to, struct error *err);
 /* The other way round, for all that went over with this part of a change: before its network is taken back, as a client whose bridge
  * loses its carrier gives its lease up. */
