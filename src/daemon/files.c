@@ -27,7 +27,8 @@ struct copy {
     struct job job;
     char *fresh, *applied, *old; /* directories: begun, neither committed nor dropped; in force; the one before */
     struct config_files files;
-    bool same; /* as the one that is there */
+    bool begun; /* neither committed nor dropped: a change is under way, or waits */
+    bool same;  /* as the one that is there */
     struct error error;
 };
 
@@ -189,6 +190,19 @@ static void take_problems_of(const char *file, const struct problems *found, str
     }
 }
 
+static void wait_for_writer(struct files *files)
+{
+    worker_free(files->writer);
+    files->writer = NULL;
+}
+
+/* What a verb changes: in a transaction that is the copy of its changes so far. */
+static const char *latest_copy(struct files *files)
+{
+    wait_for_writer(files);
+    return files->copy.begun && !files->copy.same ? files->copy.fresh : files->copy.applied;
+}
+
 static void files_read_interface(void *context, const char *word, const uint8_t mac[6], char **ret_file, struct network *ret_network,
                                  struct problems *problems)
 {
@@ -200,7 +214,7 @@ static void files_read_interface(void *context, const char *word, const uint8_t 
     for (size_t i = 0; i < files->settings->network_directory_count; i++)
         config_files_read(files->settings->network_directories[i], &now, &found);
     problems_clear(&found);
-    read_applied(files->copy.applied, &applied);
+    read_applied(latest_copy(files), &applied);
     meant = config_find(&now, word, mac);
     if (!meant)
         meant = config_find(&applied, word, mac);
@@ -368,18 +382,13 @@ static void job_done(struct job *job)
     (void)job;
 }
 
-static void wait_for_writer(struct files *files)
-{
-    worker_free(files->writer);
-    files->writer = NULL;
-}
-
 static void files_drop_applied(void *context)
 {
     struct files *files = context;
     struct copy *copy = &files->copy;
 
     wait_for_writer(files);
+    copy->begun = false;
     config_files_clear(&copy->files);
     if (rename(copy->fresh, copy->old) < 0 && errno != ENOENT)
         file_remove(copy->fresh, NULL); /* there is one that was before */
@@ -394,6 +403,7 @@ static void files_begin_applied(void *context)
     copy->files = files->read;
     files->read = (struct config_files){0};
     copy->error = (struct error){0};
+    copy->begun = true;
     copy->job = (struct job){.run = run_copy, .done = job_done};
     if (worker_new(&files->writer, NULL) == 0)
         worker_submit(files->writer, &copy->job);
@@ -473,6 +483,7 @@ static void files_resume_applied(void *context, struct network *ret_network, str
 
     wait_for_writer(files);
     copy->error = (struct error){0};
+    copy->begun = true;
     copy->same = access(copy->fresh, F_OK) < 0;
     config_files_clear(&copy->files);
     config_files_clear(&files->read);
@@ -507,7 +518,7 @@ static void files_read_edited(void *context, const struct file_edits *edits, str
     struct files *files = context;
     struct config_files applied = {0};
 
-    read_applied(files->copy.applied, &applied);
+    read_applied(latest_copy(files), &applied);
     config_files_clear(&files->read);
     for (size_t i = 0; i < applied.count; i++)
         if (applied.items[i].text && !find_edit(edits, applied.items[i].name))
@@ -526,7 +537,7 @@ static void files_move_edits(void *context, struct move_files *move, struct file
 
 static int files_check_edits(void *context, const struct file_edits *edits, struct error *err)
 {
-    return edits_check(edits, ((const struct files *)context)->copy.applied, err);
+    return edits_check(edits, latest_copy(context), err);
 }
 
 static int files_save_edits(void *context, const struct file_edits *edits, struct file_edits *ret_before, struct error *err)

@@ -80,7 +80,8 @@ struct reconcile_files {
     void (*read_start)(void *context, struct network *ret_network, struct problems *problems);
     /* The applied copy alone. */
     void (*read_applied)(void *context, struct network *ret_network, struct problems *problems);
-    /* The applied copy with these edits: what is wanted after a change of these files alone. */
+    /* The applied copy with these edits: what is wanted after a change of these files alone. In a transaction this,
+     * read_interface and check_edits take the copy of its changes so far for the applied one. */
     void (*read_edited)(void *context, const struct file_edits *edits, struct network *ret_network, struct problems *problems);
     /* What one of these gave last is about to be applied: its copy is written meanwhile, beside the loop. Each is followed by one of
      * the next two; or, when a daemon ends in between, by resume_applied of the next. */

@@ -125,8 +125,21 @@ eventually "the deadline brings it back" is_old
 check "the bridge's file is gone again" not test -e "$files/ifcfg-br0"
 check "a transaction" trestle iface-begin
 check "takes it in" says 'Created bridge' trestle iface-bridge eth0 br0
-check "and brings it back" trestle iface-rollback
-check "with all else" is_old
+check "and takes it out again" says 'un-attached' trestle iface-unbridge br0
+check "in and out are nothing" is_old
+check "and brings that back, too" trestle iface-rollback
+ip link add eth1 up type veth peer name eth1-peer
+ip address add 10.6.0.1/24 dev eth1
+eventually "a second NIC" settled
+both=$(state) texts=$(texts)
+check "a transaction of two" trestle iface-begin
+check "the first NIC" trestle iface-bridge eth0 br0
+check "the second one" trestle iface-bridge eth1 br1
+check "leaves the first one where it is" sh -c "ip -br address show br0 | grep -q 10.0.0.2/24 && ip -br address show br1 | grep -q 10.6.0.1/24"
+check "iface-rollback" trestle iface-rollback
+check "brings both back" same "$both" "$(state)"
+check "with their files" same "$texts" "$(texts)"
+ip link delete eth1
 
 # --- two at once ---
 trestle iface-bridge eth0 br0 >"$RUN/first" 2>&1 &
