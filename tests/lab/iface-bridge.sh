@@ -29,12 +29,6 @@ addresses() { # LINK: its IPv4 addresses
 
 default_route() { ip -j route show default | jq -r '.[] | "\(.gateway) \(.dev)"'; }
 
-pings() { # of the far end, until pings_lost
-	ping -n -i0.1 $far >/run/pings &
-	# shellcheck disable=SC2034  # for pings_lost
-	pings_pid=$!
-}
-
 inside() {
 	# shellcheck source=tests/lab/lib.sh
 	. "$(dirname "$0")/lib.sh" inside
@@ -54,7 +48,7 @@ inside() {
 	eventually "the far end answers" ping -c1 -W1 $far
 	exec {connection}<>/dev/tcp/10.0.2.100/7
 	check "the far end echoes" echoes
-	pings
+	pings_start here $far
 	check "iface-bridge" says "gateway $far answers" trestle iface-bridge eth0 br0
 	check "the connection lives on" echoes
 	check "no ping was lost" same 0 "$(pings_lost)"
@@ -68,7 +62,7 @@ inside() {
 	check "reaches the far end" guest_run c2 "ping -c1 -W20 $far"
 	check "with a guest's NIC in it the bridge stays" says 'Multiple interfaces attached to bridge' trestle iface-unbridge br0
 	check "destroy" trestle destroy c2
-	pings
+	pings_start here $far
 	check "iface-unbridge" says 'Device eth0 un-attached from bridge br0' trestle iface-unbridge br0
 	check "the connection lives on still" echoes
 	# Linux, where it can filter VLANs, drops what comes in while it takes a port out of a bridge, for as long as an RCU grace

@@ -100,10 +100,14 @@ join() { # HOST INTERFACE HOST INTERFACE
 
 netns_of() { if [[ $1 == here ]]; then echo $$; else echo "$1"; fi; }
 
-# Ten pings a second, to tell how many of them were lost meanwhile.
+# Ten pings a second, to tell how many of them were lost meanwhile. The first one is answered when this returns.
 pings_start() { # HOST ADDRESS
-	ip netns exec "$1" ping -n -i0.1 "$2" >/run/pings &
+	local where=()
+	[[ $1 == here ]] || where=(ip netns exec "$1")
+	: >/run/pings
+	"${where[@]}" ping -n -i0.1 "$2" >/run/pings &
 	pings_pid=$!
+	until grep -q icmp_seq= /run/pings; do sleep 0.01; done
 }
 
 # Counts the gaps between answers: the last ping may still be on its way. Called in a subshell, which can't wait for it.
