@@ -187,4 +187,16 @@ walk() { # NAME COMMAND...
 }
 walk "apply" trestle apply
 walk "apply --confirm" trestle apply --confirm 600
+for n in 2 6 12; do
+	write_old
+	quietly "the old state before a rollback" trestle apply
+	add_foreign
+	old=$(state)
+	write_new
+	quietly "apply --confirm before a rollback" trestle apply --confirm 600
+	crashes_at "$n" trestle rollback || fail "a rollback has no message $n"
+	daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+	check "a rollback that was cut short before message $n is carried on by the next daemon" is_old
+	check "nothing waits after it" nothing_pends
+done
 daemon_stop
