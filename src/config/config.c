@@ -134,6 +134,14 @@ void config_files_add(struct config_files *files, const char *path, const char *
     file->size = strlen(text);
 }
 
+const struct config_file *config_files_find(const struct config_files *files, const char *name)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (text_equal(files->items[i].name, name))
+            return &files->items[i];
+    return NULL;
+}
+
 void config_files_clear(struct config_files *files)
 {
     for (size_t i = 0; i < files->count; i++) {

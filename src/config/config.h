@@ -32,6 +32,7 @@ struct config_files {
 void config_files_read(const char *directory, struct config_files *files, struct problems *problems);
 void config_files_add(struct config_files *files, const char *path, const char *text); /* name = the path's last part */
 void config_files_clear(struct config_files *files);
+const struct config_file *config_files_find(const struct config_files *files, const char *name); /* NULL: there is none */
 bool config_files_same(const struct config_files *a, const struct config_files *b); /* names and texts */
 
 /* Files -> WANTED network, with the cross-checks (masters that no file names, two files with one DEVICE, an address twice, …).

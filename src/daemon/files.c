@@ -5,47 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/crash.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "base/worker.h"
+#include "daemon/applied.h"
 #include "daemon/edits.h"
 
-#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define BOOT_ID_FILE "boot_id" /* inside applied/, so that both change in one rename */
 #define FILE_LIMIT (1 << 20)
-
-/* A copy that is being written on a thread of its own, because a thousand new files take longer than their plan. It is written over the
- * one before the last, which lies where the new one will: file systems are slow to make files where many were removed a moment ago. */
-struct copy {
-    struct job job;
-    char *fresh, *applied, *old; /* directories: begun, neither committed nor dropped; in force; the one before */
-    struct config_files files;
-    bool begun; /* neither committed nor dropped: a change is under way, or waits */
-    bool same;  /* as the one that is there */
-    struct error error;
-};
 
 struct files {
     const char *state_directory, *run_directory;
     const struct settings *settings;
     struct config_files read; /* what was read last: what begin_applied copies */
-    struct copy copy;
-    struct worker *writer; /* of the copy, while there is one under way; else NULL */
+    struct applied *applied;
 };
-
-/* A daemon, or the power, went between the two renames. */
-static void mend_applied(const struct copy *copy)
-{
-    if (access(copy->applied, F_OK) < 0 && access(copy->old, F_OK) == 0)
-        rename(access(copy->fresh, F_OK) == 0 ? copy->fresh : copy->old, copy->applied);
-}
 
 /* The power went while a file was written. */
 static void remove_left_over(const struct files *files)
@@ -63,10 +40,7 @@ struct files *files_new(const char *state_directory, const char *run_directory, 
     files->state_directory = state_directory;
     files->run_directory = run_directory;
     files->settings = settings;
-    files->copy.fresh = memory_format("%s/applied.new", state_directory);
-    files->copy.applied = memory_format("%s/applied", state_directory);
-    files->copy.old = memory_format("%s/applied.old", state_directory);
-    mend_applied(&files->copy);
+    files->applied = applied_new(state_directory);
     remove_left_over(files);
     return files;
 }
@@ -75,12 +49,8 @@ void files_free(struct files *files)
 {
     if (!files)
         return;
-    worker_free(files->writer);
+    applied_free(files->applied);
     config_files_clear(&files->read);
-    config_files_clear(&files->copy.files);
-    free(files->copy.fresh);
-    free(files->copy.applied);
-    free(files->copy.old);
     free(files);
 }
 
@@ -99,33 +69,6 @@ static void files_read_network(void *context, struct network *ret_network, struc
 
     read_directories(files, problems);
     config_network(&files->read, false, ret_network, problems);
-}
-
-/* Was the applied copy made in this boot? */
-static bool applied_is_current(const char *applied)
-{
-    CLEANUP(freep) char *path = memory_format("%s/" BOOT_ID_FILE, applied);
-    CLEANUP(freep) char *then = NULL;
-    CLEANUP(freep) char *now = NULL;
-
-    return file_read(AT_FDCWD, path, 256, &then, NULL, NULL) == 0 && file_read(AT_FDCWD, BOOT_ID_PATH, 256, &now, NULL, NULL) == 0
-           && text_equal(then, now);
-}
-
-static void read_applied(const char *applied, struct config_files *ret_files)
-{
-    struct problems ignored = {0}; /* a missing directory: nothing was applied yet */
-
-    config_files_read(applied, ret_files, &ignored);
-    problems_clear(&ignored);
-}
-
-static const struct config_file *find_file(const struct config_files *files, const char *name)
-{
-    for (size_t i = 0; i < files->count; i++)
-        if (text_equal(files->items[i].name, name))
-            return &files->items[i];
-    return NULL;
 }
 
 static bool is_wrong(const struct config_file *file, const struct problems *problems)
@@ -163,7 +106,7 @@ static void read_mixed(const struct config_files *now, const struct config_files
         if (file && now->items[i].text && belongs_to(now->items[i].name, file))
             config_files_add(ret_mixed, now->items[i].path, now->items[i].text);
     for (size_t i = 0; i < applied->count; i++) {
-        const struct config_file *item = &applied->items[i], *same = find_file(now, item->name);
+        const struct config_file *item = &applied->items[i], *same = config_files_find(now, item->name);
 
         if (item->text && !(file && belongs_to(item->name, file)))
             config_files_add(ret_mixed, same && text_equal(same->text, item->text) ? same->path : item->path, item->text);
@@ -190,19 +133,6 @@ static void take_problems_of(const char *file, const struct problems *found, str
     }
 }
 
-static void wait_for_writer(struct files *files)
-{
-    worker_free(files->writer);
-    files->writer = NULL;
-}
-
-/* What a verb changes: in a transaction that is the copy of its changes so far. */
-static const char *latest_copy(struct files *files)
-{
-    wait_for_writer(files);
-    return files->copy.begun && !files->copy.same ? files->copy.fresh : files->copy.applied;
-}
-
 static void files_read_interface(void *context, const char *word, const uint8_t mac[6], char **ret_file, struct network *ret_network,
                                  struct problems *problems)
 {
@@ -214,7 +144,7 @@ static void files_read_interface(void *context, const char *word, const uint8_t 
     for (size_t i = 0; i < files->settings->network_directory_count; i++)
         config_files_read(files->settings->network_directories[i], &now, &found);
     problems_clear(&found);
-    read_applied(latest_copy(files), &applied);
+    applied_read(applied_latest(files->applied), &applied);
     meant = config_find(&now, word, mac);
     if (!meant)
         meant = config_find(&applied, word, mac);
@@ -236,10 +166,10 @@ static void replace_wrong_files(struct files *files, const struct problems *prob
 {
     struct config_files applied = {0}, mended = {0};
 
-    read_applied(files->copy.applied, &applied);
+    applied_read(applied_directory(files->applied), &applied);
     for (size_t i = 0; i < files->read.count; i++) {
         const struct config_file *file = &files->read.items[i];
-        const struct config_file *copy = is_wrong(file, problems) ? find_file(&applied, file->name) : NULL;
+        const struct config_file *copy = is_wrong(file, problems) ? config_files_find(&applied, file->name) : NULL;
         const char *text = copy ? copy->text : file->text;
 
         if (text)
@@ -262,9 +192,9 @@ static void files_read_start(void *context, struct network *ret_network, struct 
 {
     struct files *files = context;
 
-    if (applied_is_current(files->copy.applied) || was_unconfirmed(files)) {
+    if (applied_is_current(files->applied) || was_unconfirmed(files)) {
         config_files_clear(&files->read);
-        read_applied(files->copy.applied, &files->read);
+        applied_read(applied_directory(files->applied), &files->read);
         config_network(&files->read, false, ret_network, problems);
         return;
     }
@@ -281,180 +211,26 @@ static void files_read_start(void *context, struct network *ret_network, struct 
 
 /* -- the applied copy --------------------------------------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *text, size_t size)
-{
-    for (size_t written = 0; written < size;) {
-        ssize_t result = write(fd, text + written, size - written);
-
-        if (result < 0 && errno != EINTR)
-            return -errno;
-        written += result > 0 ? (size_t)result : 0;
-    }
-    return 0;
-}
-
-static bool holds(int directory, const char *name, const char *text, size_t size)
-{
-    CLEANUP(freep) char *there = NULL;
-    size_t length = 0;
-
-    return file_read(directory, name, FILE_LIMIT, &there, &length, NULL) == 0 && length == size && memcmp(there, text, size) == 0;
-}
-
-/* Into a directory that nobody reads before it is complete: without the care of file_write(). */
-static int write_into(int directory, const char *name, const char *text, size_t size, struct error *err)
-{
-    CLEANUP(close_fdp) int fd = -1;
-    int result;
-
-    if (holds(directory, name, text, size))
-        return 0;
-    fd = openat(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    result = fd < 0 ? -errno : write_all(fd, text, size);
-    if (result == 0 && ftruncate(fd, (off_t)size) < 0)
-        result = -errno;
-    return result < 0 ? error_errno(err, -result, "cannot copy %s", name) : 0;
-}
-
-static int write_files(const struct config_files *files, int directory, struct error *err)
-{
-    CLEANUP(freep) char *boot_id = NULL;
-    int result = file_read(AT_FDCWD, BOOT_ID_PATH, 256, &boot_id, NULL, err);
-
-    if (result == 0)
-        result = write_into(directory, BOOT_ID_FILE, boot_id, strlen(boot_id), err);
-    for (size_t i = 0; result == 0 && i < files->count; i++)
-        if (files->items[i].text)
-            result = write_into(directory, files->items[i].name, files->items[i].text, files->items[i].size, err);
-    return result;
-}
-
-/* What the copy before the last had, and this one has not. */
-static int remove_others(const struct config_files *files, const char *path, int directory, struct error *err)
-{
-    char **names = NULL;
-    size_t count = 0;
-    int result = file_list(path, &names, &count, err);
-
-    for (size_t i = 0; i < count; i++)
-        if (!text_equal(names[i], BOOT_ID_FILE) && !find_file(files, names[i]) && unlinkat(directory, names[i], 0) < 0 && result == 0)
-            result = error_errno(err, errno, "cannot remove %s/%s", path, names[i]);
-    file_list_free(names, count);
-    return result;
-}
-
-/* All files reach the disk at once: a thousand fsync() take half a second. */
-static int write_copy(const struct copy *copy, struct error *err)
-{
-    CLEANUP(close_fdp) int directory = -1;
-    int result = file_make_directory(copy->fresh, 0700, err);
-
-    if (result < 0)
-        return result;
-    directory = open(copy->fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory < 0)
-        return error_errno(err, errno, "cannot open %s", copy->fresh);
-    result = remove_others(&copy->files, copy->fresh, directory, err);
-    if (result == 0)
-        result = write_files(&copy->files, directory, err);
-    if (result == 0 && syncfs(directory) < 0)
-        return error_errno(err, errno, "cannot write %s to the disk", copy->fresh);
-    return result;
-}
-
-static void run_copy(struct job *job)
-{
-    struct copy *copy = (struct copy *)job;
-    struct config_files before = {0};
-
-    read_applied(copy->applied, &before);
-    copy->same = applied_is_current(copy->applied) && config_files_same(&before, &copy->files);
-    config_files_clear(&before);
-    if (copy->same)
-        return;
-    rename(copy->old, copy->fresh); /* to be written over */
-    if (write_copy(copy, &copy->error) < 0)
-        file_remove(copy->fresh, NULL); /* the next one begins without whatever was in the way */
-}
-
-static void job_done(struct job *job)
-{
-    (void)job;
-}
-
-static void files_drop_applied(void *context)
-{
-    struct files *files = context;
-    struct copy *copy = &files->copy;
-
-    wait_for_writer(files);
-    copy->begun = false;
-    config_files_clear(&copy->files);
-    if (rename(copy->fresh, copy->old) < 0 && errno != ENOENT)
-        file_remove(copy->fresh, NULL); /* there is one that was before */
-}
-
 static void files_begin_applied(void *context)
 {
     struct files *files = context;
-    struct copy *copy = &files->copy;
 
-    files_drop_applied(files);
-    copy->files = files->read;
-    files->read = (struct config_files){0};
-    copy->error = (struct error){0};
-    copy->begun = true;
-    copy->job = (struct job){.run = run_copy, .done = job_done};
-    if (worker_new(&files->writer, NULL) == 0)
-        worker_submit(files->writer, &copy->job);
-    else
-        run_copy(&copy->job);
-}
-
-static int sync_directory(const char *path, struct error *err)
-{
-    CLEANUP(close_fdp) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (directory < 0 || fsync(directory) < 0)
-        return error_errno(err, errno, "%s: write it to the disk", path);
-    return 0;
-}
-
-/* The new copy takes the old one's place. Two renames, not one exchange: wherever this is cut short, the names of the directories
- * say which one is the newer (mend_applied), and doing it once more does no harm. */
-static int replace_applied(const struct files *files, struct error *err)
-{
-    const struct copy *copy = &files->copy;
-
-    if (access(copy->fresh, F_OK) < 0) /* it was done by another daemon */
-        return 0;
-    file_remove(copy->old, NULL); /* as a rule there is none: it was written over */
-    crash_point("applied: old one aside");
-    if (rename(copy->applied, copy->old) < 0 && errno != ENOENT)
-        return error_errno(err, errno, "%s: put it aside", copy->applied);
-    crash_point("applied: new one in place");
-    if (rename(copy->fresh, copy->applied) < 0)
-        return error_errno(err, errno, "%s: put the applied files in place", copy->applied);
-    return sync_directory(files->state_directory, err);
+    applied_begin(files->applied, &files->read);
 }
 
 static int files_wait_applied(void *context, struct error *err)
 {
-    struct files *files = context;
-
-    wait_for_writer(files);
-    return files->copy.error.code ? error_set(err, files->copy.error.code, "%s", files->copy.error.text) : 0;
+    return applied_wait(((struct files *)context)->applied, err);
 }
 
 static int files_commit_applied(void *context, struct error *err)
 {
-    struct files *files = context;
-    int result = files_wait_applied(files, err); /* as a rule the copy is written by now */
+    return applied_commit(((struct files *)context)->applied, err);
+}
 
-    if (result == 0 && !files->copy.same)
-        result = replace_applied(files, err);
-    files_drop_applied(files);
-    return result;
+static void files_drop_applied(void *context)
+{
+    applied_drop(((struct files *)context)->applied);
 }
 
 /* -- what was done by hand -------------------------------------------------------------------------------------------------------------- */
@@ -479,15 +255,10 @@ static int files_write_hands(void *context, const char *text, struct error *err)
 static void files_resume_applied(void *context, struct network *ret_network, struct problems *problems)
 {
     struct files *files = context;
-    struct copy *copy = &files->copy;
 
-    wait_for_writer(files);
-    copy->error = (struct error){0};
-    copy->begun = true;
-    copy->same = access(copy->fresh, F_OK) < 0;
-    config_files_clear(&copy->files);
+    applied_resume(files->applied);
     config_files_clear(&files->read);
-    read_applied(copy->same ? copy->applied : copy->fresh, &files->read);
+    applied_read(applied_latest(files->applied), &files->read);
     config_network(&files->read, false, ret_network, problems);
 }
 
@@ -498,7 +269,7 @@ static void files_read_applied(void *context, struct network *ret_network, struc
     struct files *files = context;
 
     config_files_clear(&files->read);
-    read_applied(files->copy.applied, &files->read);
+    applied_read(applied_directory(files->applied), &files->read);
     config_network(&files->read, false, ret_network, problems);
 }
 
@@ -518,7 +289,7 @@ static void files_read_edited(void *context, const struct file_edits *edits, str
     struct files *files = context;
     struct config_files applied = {0};
 
-    read_applied(latest_copy(files), &applied);
+    applied_read(applied_latest(files->applied), &applied);
     config_files_clear(&files->read);
     for (size_t i = 0; i < applied.count; i++)
         if (applied.items[i].text && !find_edit(edits, applied.items[i].name))
@@ -537,7 +308,7 @@ static void files_move_edits(void *context, struct move_files *move, struct file
 
 static int files_check_edits(void *context, const struct file_edits *edits, struct error *err)
 {
-    return edits_check(edits, latest_copy(context), err);
+    return edits_check(edits, applied_latest(((struct files *)context)->applied), err);
 }
 
 static int files_save_edits(void *context, const struct file_edits *edits, struct file_edits *ret_before, struct error *err)
