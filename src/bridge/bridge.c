@@ -87,16 +87,6 @@ static void parse_port(const struct nlattr *data, struct interface *interface)
     interface->set |= FIELD_BIT(FIELD_PORT_BACKUP);
 }
 
-static bool has_root_port(const struct nlattr *data)
-{
-    const struct nlattr *attribute;
-
-    mnl_attr_for_each_nested(attribute, data)
-        if (mnl_attr_get_type(attribute) == IFLA_BR_ROOT_PORT && mnl_attr_get_payload_len(attribute) >= sizeof(uint16_t))
-            return mnl_attr_get_u16(attribute);
-    return false;
-}
-
 /* What is no value by itself: the first of the kernel's many small switches, and the protocol of VLAN tags (0 is 802.1Q, 1 802.1ad). */
 static void parse_link(const struct nlattr *data, struct interface *interface)
 {
@@ -112,9 +102,12 @@ static void parse_link(const struct nlattr *data, struct interface *interface)
         } else if (type == IFLA_BR_VLAN_PROTOCOL && length >= sizeof(uint16_t)) {
             interface->bridge.vlan_protocol = ntohs(mnl_attr_get_u16(attribute)) == ETH_P_8021AD;
             interface->set |= FIELD_BIT(FIELD_BRIDGE_VLAN_PROTOCOL);
+        } else if (type == IFLA_BR_ROOT_PORT && length >= sizeof(uint16_t)) {
+            interface->follows_root = mnl_attr_get_u16(attribute);
+        } else if (type == IFLA_BR_TOPOLOGY_CHANGE && length >= sizeof(uint8_t)) {
+            interface->topology_changes = mnl_attr_get_u8(attribute);
         }
     }
-    interface->follows_root = has_root_port(data);
     /* A kernel that can't filter says that it does not, and nothing else about VLANs. */
     if (!interface_has(interface, FIELD_BRIDGE_VLAN_PROTOCOL))
         interface->set &= ~FIELD_BIT(FIELD_BRIDGE_VLAN_FILTERING);

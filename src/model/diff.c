@@ -104,9 +104,12 @@ static bool is_unknown(const struct interface *observed, int field)
            && !interface_has(observed, field);
 }
 
-/* What a bridge has of its own shows when it is the root again. */
-static bool is_the_roots(const struct interface *observed, int field)
+/* What a bridge has of its own shows when it is the root again. While its tree changes, addresses are forgotten sooner, so that
+ * frames find their new way: to set the ageing time then would end that. */
+static bool is_the_trees(const struct interface *observed, int field)
 {
+    if (field == FIELD_BRIDGE_AGEING_TIME)
+        return observed->topology_changes;
     return observed->follows_root
            && (field == FIELD_BRIDGE_FORWARD_DELAY || field == FIELD_BRIDGE_HELLO_TIME || field == FIELD_BRIDGE_MAX_AGE);
 }
@@ -123,7 +126,7 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
 
         if (is_compared(option) && interface_has(wanted, option->field) && !option_same(option, wanted, observed)
             && !diff_is_lacking(observed, option->field) && !is_unknown(observed, option->field)
-            && !is_the_roots(observed, option->field))
+            && !is_the_trees(observed, option->field))
             fields |= FIELD_BIT(option->field);
     }
     if (interface_has(wanted, FIELD_UP) && wanted->up != observed->up)

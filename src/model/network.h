@@ -332,6 +332,7 @@ struct interface {
     uint32_t group;       /* IFLA_GROUP */
     bool has_alias;
     bool follows_root;    /* a bridge that is not the root of its spanning tree: its three times are the root's */
+    bool topology_changes; /* a bridge whose spanning tree changes: its ageing time is two forward delays until that is over */
     bool half_made;       /* ours by its group, but without the alias, or moved to be deleted: a daemon was killed */
 };
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What somebody else changes of what the files state is put back and told; a fight is fought ever more slowly, and shown; a link that
-# a person sets down stays down; without repair everything stays as others leave it.
+# a person sets down stays down; what a spanning tree changes by itself is left to it; without repair everything stays as others leave it.
 . "$(dirname "$0")/lib.sh"
 
 ip link add eth0 type veth peer name peer0
@@ -74,6 +74,17 @@ eventually "the next repair comes" is_port
 check "a link that a person set down stays down" not is_up br0
 check "apply brings it up" trestle apply
 check "and it is up" is_up br0
+
+ip link add eth1 type veth peer name peer1
+ip link set peer1 up
+printf '%s\n' DEVICE=br1 TYPE=Bridge STP=yes DELAY=2 AGEING=100 NOZEROCONF=yes >"$CONFIG/network/ifcfg-br1"
+printf '%s\n' DEVICE=eth1 BRIDGE=br1 >"$CONFIG/network/ifcfg-eth1"
+check "apply of a bridge with STP" trestle apply
+forgets_sooner() { ip -d -j link show dev br1 | jq -e '.[0].linkinfo.info_data | .topology_change == 1 and .ageing_time == 400'; }
+eventually "while its tree changes, it forgets addresses sooner" forgets_sooner
+ip link set br1 txqueuelen 500 # an event that tells of it
+check "which is no drift" trestle plan
+check "and stays so" forgets_sooner
 
 check "apply --no-repair" trestle apply --no-repair
 ip link set eth0 mtu 1300

@@ -121,12 +121,12 @@ pings_lost() {
 	} END { print last ? lost + 0 : "all" }' /run/pings
 }
 
-# Without what changes by itself: indexes, timers, lifetimes, carrier.
+# Without what changes by itself: indexes, timers, lifetimes, carrier; and what a spanning tree changes: the ageing time.
 kernel_state() {
 	echo "# links"
 	ip -d -j link show | jq -cS '.[] | {ifname, address, mtu, group, txqlen, master, ifalias, promiscuity,
 		up: (.flags | index("UP") != null), arp: (.flags | index("NOARP") == null), kind: .linkinfo.info_kind,
-		info: ((.linkinfo.info_data // {}) | with_entries(select(.key | test("timer|_id$|^root_|topology|^ageing_wait") | not))),
+		info: ((.linkinfo.info_data // {}) | if .stp_state == 1 then del(.ageing_time) else . end | with_entries(select(.key | test("timer|_id$|^root_|topology|^ageing_wait") | not))),
 		port: ((.linkinfo.info_slave_data // {}) | with_entries(select(.key | test("timer|^designated|_id$|^no$|^state|config_pending|topology") | not)))}' | sort
 	echo "# addresses"
 	ip -d -j address show | jq -cS '.[] | .ifname as $i | .addr_info[]? | del(.valid_life_time, .preferred_life_time, .tentative) | {i: $i} + .' | sort

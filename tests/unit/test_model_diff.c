@@ -222,6 +222,25 @@ static void times_of_a_spanning_tree_are_its_roots(void **state)
     }
 }
 
+/* It is the kernel's own then, for the time of the change. */
+static void the_ageing_time_is_left_alone_while_the_tree_changes(void **state)
+{
+    (void)state;
+    for (int changes = 0; changes <= 1; changes++) {
+        struct fixture host = {0};
+        struct interface *wanted = want_bridge(&host.wanted, "br0"), *seen;
+
+        wanted->bridge.forward_delay = 1500;
+        wanted->bridge.ageing_time = 30000;
+        wanted->set |= FIELD_BIT(FIELD_BRIDGE_AGEING_TIME);
+        seen = see(&host.observed, "br0", INTERFACE_BRIDGE, OWNER_TRESTLE);
+        seen->bridge.ageing_time = 3000;
+        seen->set |= FIELD_BIT(FIELD_BRIDGE_AGEING_TIME);
+        seen->topology_changes = changes;
+        expect(&host, false, changes ? "" : "link-set: set br0 ageing_time 30 → 300\n");
+    }
+}
+
 static void a_port_takes_its_options_to_another_bridge(void **state)
 {
     struct fixture host = {0};
@@ -725,6 +744,7 @@ int main(void)
         cmocka_unit_test(only_stated_fields_are_compared),
         cmocka_unit_test(what_is_named_no_more_goes_and_foreign_things_stay),
         cmocka_unit_test(times_of_a_spanning_tree_are_its_roots),
+        cmocka_unit_test(the_ageing_time_is_left_alone_while_the_tree_changes),
         cmocka_unit_test(a_port_takes_its_options_to_another_bridge),
         cmocka_unit_test(half_made_links_are_finished_or_removed),
         cmocka_unit_test(a_foreign_bridge_is_adopted_only_when_asked),
