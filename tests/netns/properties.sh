@@ -87,11 +87,19 @@ write_bond() {
 # Those of them that this kernel can make, and so a file may state.
 kinds=(veth tap)
 host probe
-for kind in dummy "macvlan link lo" "vxlan id 5 dstport 4789" "vlan link lo id 5" bond; do
-	on probe ip link add name probe0 type $kind 2>/dev/null || on probe ip link add ${kind#* } name probe0 type ${kind%% *} 2>/dev/null || continue
+on probe ip link add lower type veth # lo takes neither VLANs nor macvlans
+while read -r kind words; do
+	# shellcheck disable=SC2086  # words
+	on probe ip link add ${words/type/name probe0 type $kind} 2>/dev/null || continue
 	on probe ip link delete probe0
-	kinds+=("${kind%% *}")
-done
+	kinds+=("$kind")
+done <<END
+dummy type
+macvlan link lower type
+vxlan type id 5 dstport 4789
+vlan link lower type id 5
+bond type
+END
 echo "kinds: ${kinds[*]}"
 
 generate() { # DIRECTORY
@@ -129,7 +137,9 @@ set_up_host() { # NAME
 		on "$1" ip link set "w$nic" up
 		on "$1" ip link set "v$nic" up
 	done
-	for nic in 0 1; do on "$1" ip link add "s$nic" address "02:00:00:00:07:0$nic" type veth peer name "r$nic" address "02:00:00:00:08:0$nic"; done
+	for nic in 0 1; do # up, as a bond leaves them
+		on "$1" ip link add "s$nic" address "02:00:00:00:07:0$nic" up type veth peer name "r$nic" address "02:00:00:00:08:0$nic"
+	done
 	on "$1" ip tuntap add x0 mode tap
 	on "$1" ip link set x0 address 02:00:00:00:04:00
 	on "$1" ip link add foreign0 address 02:00:00:00:03:00 up type bridge
