@@ -5,6 +5,8 @@
 # scenarios that look at the lab from outside.
 #
 #   $BUILD    the build directory (else the repository's build/)
+#   $LAB_COUNTED  if set, one processor and a clock that counts its instructions, one a
+#             nanosecond: what is timed in it is work, however busy this machine is
 #
 #   lab_prepare                      gets the kernel and its modules
 #   lab_share DIRECTORY [NAME=VALUE]...  makes it a lab's share; settings of tests/lab/init
@@ -122,9 +124,10 @@ lab_command() { # DIRECTORY COMMAND...
 
 # pdeathsig: the lab ends with this script, however that ends.
 lab_qemu() { # DIRECTORY [OPTION...]
-	local signal=on
+	local signal=on processors=(-accel "tcg,thread=multi" -smp 2)
 	[[ ! -t 0 ]] || signal=off # a terminal's Ctrl-C is for what runs in the lab
-	exec setpriv --pdeathsig KILL qemu-system-x86_64 -name lab -machine q35 -cpu max -accel tcg,thread=multi -smp 2 -m 4G \
+	[[ -z ${LAB_COUNTED:-} ]] || processors=(-accel "tcg,thread=single" -icount "shift=0,sleep=on")
+	exec setpriv --pdeathsig KILL qemu-system-x86_64 -name lab -machine q35 -cpu max "${processors[@]}" -m 4G \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$lab_kernel" -initrd "$1/initrd" -append "$lab_append" \
 		-chardev "stdio,id=terminal,signal=$signal" -device virtio-serial-pci -device virtconsole,chardev=terminal \
