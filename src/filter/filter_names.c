@@ -1,9 +1,9 @@
 /* What of nftables names an interface: rules by where packets come in or go out, written out, by a wildcard or in a set; chains and
- * flowtables that are hooked on it. Rules that name the other interface of a move by the same condition are ready for it. */
+ * flowtables that are hooked on it. Rules that name the other interface of a move by the same condition are ready for it. How much is
+ * looked at is bounded, because it is asked for while others wait: what may be left out is said. */
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/netfilter.h>
@@ -15,7 +15,7 @@
 #include "filter/filter_internal.h"
 #include "model/move.h"
 
-enum { WORD = 128, LOADED = 8, REGISTER = 16, SMALL_REGISTER = 4 /* bytes */ };
+enum { WORD = 128, LOADED = 8, REGISTER = 16, SMALL_REGISTER = 4 /* bytes */, PLACES = 32, LOOKUPS = 64 };
 
 struct link {
     char name[IFNAMSIZ]; /* with zeros behind */
@@ -26,22 +26,36 @@ struct place {
     enum { CHAIN, HOOKED_CHAIN, FLOWTABLE } kind;
     uint8_t family;
     char table[WORD], name[WORD];
-    char set[WORD]; /* in which the rule looks the interface up; "" = it says it itself */
-    size_t offset;  /* of the interface in the keys of that set */
-    bool is_index;  /* it is there as a number */
+};
+
+/* A rule looks the interface up in a set. */
+struct lookup {
+    struct place place;
+    char set[WORD];
+    size_t offset; /* of the interface in the keys of that set */
+    bool is_index; /* it is there as a number */
+    bool has_it;   /* when it was looked into */
 };
 
 struct names {
     const struct move *move;
     struct link from, to;
-    struct place *places;
+    struct place places[PLACES];
     size_t count;
+    struct lookup lookups[LOOKUPS];
+    size_t lookup_count;
+    bool more; /* there is more than was looked at */
 };
 
 static bool same_place(const struct place *a, const struct place *b)
 {
-    return a->kind == b->kind && a->family == b->family && text_equal(a->table, b->table) && text_equal(a->name, b->name)
-           && text_equal(a->set, b->set);
+    return a->kind == b->kind && a->family == b->family && text_equal(a->table, b->table) && text_equal(a->name, b->name);
+}
+
+static bool same_set(const struct lookup *a, const struct lookup *b)
+{
+    return a->place.family == b->place.family && text_equal(a->place.table, b->place.table) && text_equal(a->set, b->set)
+           && a->offset == b->offset && a->is_index == b->is_index;
 }
 
 static void add(struct names *names, const struct place *place)
@@ -49,7 +63,21 @@ static void add(struct names *names, const struct place *place)
     for (size_t i = 0; i < names->count; i++)
         if (same_place(&names->places[i], place))
             return;
-    *APPEND(names->places, names->count) = *place;
+    if (names->count < PLACES)
+        names->places[names->count++] = *place;
+    else
+        names->more = true;
+}
+
+static void add_lookup(struct names *names, const struct lookup *lookup)
+{
+    for (size_t i = 0; i < names->lookup_count; i++)
+        if (same_set(&names->lookups[i], lookup) && same_place(&names->lookups[i].place, &lookup->place))
+            return;
+    if (names->lookup_count < LOOKUPS)
+        names->lookups[names->lookup_count++] = *lookup;
+    else
+        names->more = true;
 }
 
 static struct place place_of(const struct nlmsghdr *message, int kind, uint16_t table, uint16_t name)
@@ -123,14 +151,13 @@ static void look_up(struct reading *rule, const struct nlattr *data)
     size_t offset = offset_of(filter_message_number(filter_message_find(data, NFTA_LOOKUP_SREG), NFT_REG_1));
 
     for (size_t i = 0; i < rule->count; i++) {
-        struct place place = rule->place;
+        struct lookup lookup = {.place = rule->place, .is_index = rule->loaded[i].is_index};
 
         if (rule->loaded[i].offset < offset)
             continue;
-        filter_message_string(filter_message_find(data, NFTA_LOOKUP_SET), place.set, sizeof(place.set));
-        place.offset = rule->loaded[i].offset - offset;
-        place.is_index = rule->loaded[i].is_index;
-        add(rule->names, &place);
+        filter_message_string(filter_message_find(data, NFTA_LOOKUP_SET), lookup.set, sizeof(lookup.set));
+        lookup.offset = rule->loaded[i].offset - offset;
+        add_lookup(rule->names, &lookup);
     }
 }
 
@@ -169,16 +196,24 @@ static int hear_rule(const struct nlmsghdr *message, void *context)
 
 struct search {
     const struct names *names;
-    const struct place *place;
+    const struct lookup *lookup;
     bool from, to;
+    bool has_ranges; /* of names that begin alike, for one */
 };
 
-static bool is_key(const struct link *link, const struct place *place, const struct nlattr *key)
+static bool is_key(const struct link *link, const struct lookup *lookup, const struct nlattr *key)
 {
-    size_t size = place->is_index ? sizeof(link->index) : IFNAMSIZ;
+    size_t size = lookup->is_index ? sizeof(link->index) : IFNAMSIZ;
     const uint8_t *bytes = mnl_attr_get_payload(key);
 
-    return place->offset + size <= mnl_attr_get_payload_len(key) && is_link(link, bytes + place->offset, size, place->is_index);
+    return lookup->offset + size <= mnl_attr_get_payload_len(key) && is_link(link, bytes + lookup->offset, size, lookup->is_index);
+}
+
+static bool is_range(const struct nlattr *element)
+{
+    uint32_t flags = filter_message_number(filter_message_find(element, NFTA_SET_ELEM_FLAGS), 0);
+
+    return flags & NFT_SET_ELEM_INTERVAL_END || filter_message_find(element, NFTA_SET_ELEM_KEY_END);
 }
 
 static int hear_elements(const struct nlmsghdr *message, void *context)
@@ -190,33 +225,35 @@ static int hear_elements(const struct nlmsghdr *message, void *context)
         mnl_attr_for_each_nested(element, elements) {
             const struct nlattr *key = filter_message_find(filter_message_find(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
 
-            search->from |= key && is_key(&search->names->from, search->place, key);
-            search->to |= key && is_key(&search->names->to, search->place, key);
+            search->has_ranges |= is_range(element);
+            search->from |= key && is_key(&search->names->from, search->lookup, key);
+            search->to |= key && is_key(&search->names->to, search->lookup, key);
         }
     return MNL_CB_OK;
 }
 
-static bool is_in_set(const struct names *names, const struct place *place)
+static bool is_in_set(struct names *names, const struct lookup *lookup)
 {
-    struct filter_question question = {.type = NFT_MSG_GETSETELEM, .family = place->family, .table = place->table, .object = place->set};
-    struct search search = {.names = names, .place = place};
+    struct filter_question question = {
+        .type = NFT_MSG_GETSETELEM, .family = lookup->place.family, .table = lookup->place.table, .object = lookup->set};
+    struct search search = {.names = names, .lookup = lookup};
 
-    return filter_message_ask(&question, hear_elements, &search) == 0 && search.from && !search.to;
+    names->more |= filter_message_ask(&question, hear_elements, &search) < 0 || search.has_ranges;
+    return search.from && !search.to;
 }
 
-/* Leaves those whose set has the interface. */
+/* Adds those whose set has the interface; each set is asked for once. */
 static void look_into_sets(struct names *names)
 {
-    size_t count = names->count;
+    for (size_t i = 0; i < names->lookup_count; i++) {
+        struct lookup *lookup = &names->lookups[i];
+        size_t before = 0;
 
-    names->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct place place = names->places[i];
-
-        if (*place.set && !is_in_set(names, &place))
-            continue;
-        place.set[0] = '\0';
-        add(names, &place);
+        while (before < i && !same_set(&names->lookups[before], lookup))
+            before++;
+        lookup->has_it = before < i ? names->lookups[before].has_it : is_in_set(names, lookup);
+        if (lookup->has_it)
+            add(names, &lookup->place);
     }
 }
 
@@ -319,6 +356,8 @@ int filter_names(const struct move *move, struct text *lines, struct error *err)
     result = read_places(&names);
     for (size_t i = 0; i < names.count; i++)
         describe(&names, &names.places[i], lines);
-    free(names.places);
+    if (names.more)
+        text_format(lines, "nftables: there are more chains or sets than were looked into, and they may name %s, too ('nft list ruleset' "
+                    "shows them)\n", names.from.name);
     return result < 0 ? error_errno(err, result, "cannot read the rules of nftables") : 0;
 }

@@ -273,6 +273,39 @@ static void assert_rules(const char *rule, bool expected)
                                         "those rules see none: have them for br0 as well ('nft list chain inet fw in' shows them)\n");
 }
 
+static size_t count_of(const char *part)
+{
+    size_t count = 0;
+
+    for (const char *at = names.data; at && (at = strstr(at, part)); at++)
+        count++;
+    return count;
+}
+
+#define CHAINS(count, rule)                                                                                                        \
+    "nft flush ruleset && { echo add table inet fw; for i in $(seq " count "); do echo add chain inet fw c$i; "                     \
+    "echo 'add rule inet fw c'$i '" rule "'; done; } | nft -f -"
+
+static void named_by_many_chains(void **state)
+{
+    (void)state;
+    run(CHAINS("5", "iifname eth0 accept"));
+    ask_names(false);
+    assert_int_equal(count_of("has rules for eth0"), 5);
+    assert_names("more chains or sets", false);
+    run(CHAINS("5", "iifname { eth0, eth7 } accept"));
+    ask_names(false);
+    assert_int_equal(count_of("has rules for eth0"), 5);
+    run(CHAINS("40", "iifname eth0 accept"));
+    ask_names(false);
+    assert_int_equal(count_of("has rules for eth0"), 32);
+    assert_names("more chains or sets than were looked into, and they may name eth0", true);
+    run("nft flush ruleset && nft 'add table inet fw; add set inet fw nics { type ifname; flags interval; elements = { \"eth*\" } ; }; "
+        "add chain inet fw in; add rule inet fw in iifname @nics accept'");
+    ask_names(false);
+    assert_names("may name eth0", true);
+}
+
 static void named_by_rules(void **state)
 {
     static const char *const naming[] = {
@@ -337,7 +370,8 @@ int main(void)
         cmocka_unit_test_setup(ip6tables_by_nft, setup),  cmocka_unit_test_setup(native_nft, setup),
         cmocka_unit_test_setup(bridge_family, setup),     cmocka_unit_test_setup(iptables_legacy, setup),
         cmocka_unit_test_setup(ip6tables_legacy, setup),  cmocka_unit_test_setup(asking_makes_no_table, setup),
-        cmocka_unit_test_setup(named_by_rules, setup),    cmocka_unit_test_setup(hooked_on_it, setup),
+        cmocka_unit_test_setup(named_by_rules, setup),    cmocka_unit_test_setup(named_by_many_chains, setup),
+        cmocka_unit_test_setup(hooked_on_it, setup),
         cmocka_unit_test_setup(rules_of_bridges, setup),
     };
     int failed;
