@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -25,10 +26,14 @@ struct applied {
     struct job job;
     struct worker *writer; /* while one is being written; else NULL */
     const char *state_directory;
-    char *fresh, *current, *old; /* directories: begun, neither committed nor dropped; in force; the one before */
+    char *next;             /* directories: being written */
+    char *staged, *current; /* of a change under way, or that waits; in force */
+    char *before;           /* staged before the change under way, in a transaction; empty when nothing was */
+    char *old;              /* in force before */
     struct config_files files;
-    bool begun; /* neither committed nor dropped: a change is under way, or waits */
-    bool same;  /* as the one that is there */
+    bool begun;  /* neither committed nor dropped: a change is under way, or waits */
+    bool within; /* a transaction, which has changed something before, perhaps */
+    bool same;   /* as the one in force: none is staged */
     struct error error;
 };
 
@@ -36,7 +41,7 @@ struct applied {
 static void mend(const struct applied *applied)
 {
     if (access(applied->current, F_OK) < 0 && access(applied->old, F_OK) == 0)
-        rename(access(applied->fresh, F_OK) == 0 ? applied->fresh : applied->old, applied->current);
+        rename(access(applied->staged, F_OK) == 0 ? applied->staged : applied->old, applied->current);
 }
 
 struct applied *applied_new(const char *state_directory)
@@ -44,7 +49,9 @@ struct applied *applied_new(const char *state_directory)
     struct applied *applied = NEW(struct applied);
 
     applied->state_directory = state_directory;
-    applied->fresh = memory_format("%s/applied.new", state_directory);
+    applied->next = memory_format("%s/applied.next", state_directory);
+    applied->staged = memory_format("%s/applied.new", state_directory);
+    applied->before = memory_format("%s/applied.before", state_directory);
     applied->current = memory_format("%s/applied", state_directory);
     applied->old = memory_format("%s/applied.old", state_directory);
     mend(applied);
@@ -57,7 +64,9 @@ void applied_free(struct applied *applied)
         return;
     worker_free(applied->writer);
     config_files_clear(&applied->files);
-    free(applied->fresh);
+    free(applied->next);
+    free(applied->staged);
+    free(applied->before);
     free(applied->current);
     free(applied->old);
     free(applied);
@@ -97,7 +106,7 @@ static void wait_for_writer(struct applied *applied)
 const char *applied_latest(struct applied *applied)
 {
     wait_for_writer(applied);
-    return applied->begun && !applied->same ? applied->fresh : applied->current;
+    return applied->begun && !applied->same ? applied->staged : applied->current;
 }
 
 /* -- writing, on the thread -------------------------------------------------------------------------------------------------------- */
@@ -180,34 +189,48 @@ static int remove_others(const struct config_files *files, const char *path, int
 static int write_copy(const struct applied *applied, struct error *err)
 {
     CLEANUP(close_fdp) int directory = -1;
-    int result = file_make_directory(applied->fresh, 0700, err);
+    int result = file_make_directory(applied->next, 0700, err);
 
     if (result < 0)
         return result;
-    directory = open(applied->fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    directory = open(applied->next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0)
-        return error_errno(err, errno, "cannot open %s", applied->fresh);
-    result = remove_others(&applied->files, applied->fresh, directory, err);
+        return error_errno(err, errno, "cannot open %s", applied->next);
+    result = remove_others(&applied->files, applied->next, directory, err);
     if (result == 0)
         result = write_files(&applied->files, directory, err);
     if (result == 0 && syncfs(directory) < 0)
-        return error_errno(err, errno, "cannot write %s to the disk", applied->fresh);
+        return error_errno(err, errno, "cannot write %s to the disk", applied->next);
     return result;
+}
+
+/* So that it can stand again when the change fails: applied_back(). */
+static void set_aside(const struct applied *applied)
+{
+    if (applied->within && rename(applied->staged, applied->before) < 0)
+        mkdir(applied->before, 0700);
 }
 
 static void run(struct job *job)
 {
     struct applied *applied = (struct applied *)job;
     struct config_files before = {0};
+    bool same;
 
     applied_read(applied->current, &before);
-    applied->same = applied_is_current(applied) && config_files_same(&before, &applied->files);
+    same = applied_is_current(applied) && config_files_same(&before, &applied->files);
     config_files_clear(&before);
-    if (applied->same)
-        return;
-    rename(applied->old, applied->fresh); /* to be written over */
-    if (write_copy(applied, &applied->error) < 0)
-        file_remove(applied->fresh, NULL); /* the next one begins without whatever was in the way */
+    if (!same) {
+        rename(applied->old, applied->next); /* to be written over */
+        if (write_copy(applied, &applied->error) < 0) {
+            file_remove(applied->next, NULL); /* the next one begins without whatever was in the way */
+            return;
+        }
+    }
+    set_aside(applied);
+    if (!same && rename(applied->next, applied->staged) < 0)
+        error_errno(&applied->error, errno, "%s: put the new files in place", applied->staged);
+    applied->same = same;
 }
 
 static void done(struct job *job)
@@ -222,13 +245,19 @@ void applied_drop(struct applied *applied)
     wait_for_writer(applied);
     applied->begun = false;
     config_files_clear(&applied->files);
-    if (rename(applied->fresh, applied->old) < 0 && errno != ENOENT)
-        file_remove(applied->fresh, NULL); /* there is one that was before */
+    if (rename(applied->staged, applied->old) < 0 && errno != ENOENT)
+        file_remove(applied->staged, NULL); /* there is one that was before */
+    file_remove(applied->before, NULL);
+    file_remove(applied->next, NULL);
 }
 
 void applied_begin(struct applied *applied, struct config_files *files)
 {
-    applied_drop(applied);
+    wait_for_writer(applied);
+    applied->within = applied->begun;
+    if (!applied->within)
+        applied_drop(applied);
+    config_files_clear(&applied->files);
     applied->files = *files;
     *files = (struct config_files){0};
     applied->error = (struct error){0};
@@ -240,12 +269,31 @@ void applied_begin(struct applied *applied, struct config_files *files)
         run(&applied->job);
 }
 
-void applied_resume(struct applied *applied)
+void applied_keep(struct applied *applied)
+{
+    wait_for_writer(applied);
+    file_remove(applied->before, NULL);
+}
+
+void applied_back(struct applied *applied)
 {
     wait_for_writer(applied);
     applied->error = (struct error){0};
     applied->begun = true;
-    applied->same = access(applied->fresh, F_OK) < 0;
+    if (access(applied->before, F_OK) == 0) {
+        file_remove(applied->staged, NULL);
+        rename(applied->before, applied->staged);
+        rmdir(applied->staged); /* an empty one: nothing was staged */
+    }
+    applied->same = access(applied->staged, F_OK) < 0;
+}
+
+void applied_resume(struct applied *applied)
+{
+    applied_keep(applied);
+    applied->error = (struct error){0};
+    applied->begun = true;
+    applied->same = access(applied->staged, F_OK) < 0;
     config_files_clear(&applied->files);
 }
 
@@ -268,14 +316,14 @@ static int sync_directory(const char *path, struct error *err)
  * say which one is the newer (mend), and doing it once more does no harm. */
 static int replace(const struct applied *applied, struct error *err)
 {
-    if (access(applied->fresh, F_OK) < 0) /* it was done by another daemon */
+    if (access(applied->staged, F_OK) < 0) /* it was done by another daemon */
         return 0;
     file_remove(applied->old, NULL); /* as a rule there is none: it was written over */
     crash_point("applied: old one aside");
     if (rename(applied->current, applied->old) < 0 && errno != ENOENT)
         return error_errno(err, errno, "%s: put it aside", applied->current);
     crash_point("applied: new one in place");
-    if (rename(applied->fresh, applied->current) < 0)
+    if (rename(applied->staged, applied->current) < 0)
         return error_errno(err, errno, "%s: put the applied files in place", applied->current);
     return sync_directory(applied->state_directory, err);
 }

@@ -18,8 +18,11 @@ bool applied_is_current(const struct applied *applied);       /* it was made in 
 const char *applied_latest(struct applied *applied);
 void applied_read(const char *directory, struct config_files *ret_files); /* adds to them; nothing from one that does not exist */
 
-/* A copy of these files, which it takes over, is begun; another one that was is dropped. */
+/* A copy of these files, which it takes over, is begun. In a transaction the one of its changes before stands until the new one is
+ * there; then one of the next two follows. */
 void applied_begin(struct applied *applied, struct config_files *files);
+void applied_keep(struct applied *applied);   /* the change is on record as one that waits */
+void applied_back(struct applied *applied);   /* it failed, or another daemon ended in it: what was staged before it stands */
 void applied_resume(struct applied *applied); /* another daemon began it, and it is all there */
 /* Waits until it is on the disk. Until then, and when that fails, the one in force stays so. */
 int applied_wait(struct applied *applied, struct error *err);

@@ -228,6 +228,16 @@ static int files_commit_applied(void *context, struct error *err)
     return applied_commit(((struct files *)context)->applied, err);
 }
 
+static void files_keep_applied(void *context)
+{
+    applied_keep(((struct files *)context)->applied);
+}
+
+static void files_back_applied(void *context)
+{
+    applied_back(((struct files *)context)->applied);
+}
+
 static void files_drop_applied(void *context)
 {
     applied_drop(((struct files *)context)->applied);
@@ -398,6 +408,8 @@ void files_provide(struct files *files, struct reconcile_files *ret_provider)
         .read_edited = files_read_edited,
         .begin_applied = files_begin_applied,
         .commit_applied = files_commit_applied,
+        .keep_applied = files_keep_applied,
+        .back_applied = files_back_applied,
         .drop_applied = files_drop_applied,
         .read_interface = files_read_interface,
         .read_hands = files_read_hands,

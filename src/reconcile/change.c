@@ -131,7 +131,9 @@ static void finish_failed(struct reconciler *reconciler, const struct error *err
 {
     struct error failure = *err;
 
-    if (!reconciler->journal.pending)
+    if (reconciler->journal.pending)
+        reconciler->files.back_applied(files_of(reconciler));
+    else
         reconciler->files.drop_applied(files_of(reconciler));
     change_forget_running(reconciler);
     finish(reconciler, -failure.code, &failure);
@@ -251,6 +253,7 @@ static int make_pending(struct reconciler *reconciler, double confirm, struct er
             journal->running.before = before;
         return result;
     }
+    reconciler->files.keep_applied(files_of(reconciler));
     file_edits_clear(&before);
     if (confirm > 0)
         change_deadline_start(reconciler);

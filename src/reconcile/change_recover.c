@@ -62,6 +62,8 @@ static void recover_in_this_boot(struct reconciler *reconciler)
     }
     log_warning("%s: was cut short: it is taken back", reconciler->journal.name);
     reconciler->journal.running.undo = (struct plan){0};
+    if (reconciler->journal.pending)
+        reconciler->files.back_applied(files_of(reconciler));
     lease_move_back(reconciler, &reconciler->journal.running);
     run_plan(reconciler, &undo, recovery_ended, reconciler);
 }

@@ -239,7 +239,7 @@ static int plan_down(struct reconciler *reconciler, struct request *request, str
         return -err->code;
     hand_set(&acts, meant->name, false);
     add_empty_bridge(&reconciler->wanted, observed, meant, &acts);
-    reconciler->files.read_applied(reconciler->files.context, &request->change.wanted, &old);
+    reconciler->files.read_edited(reconciler->files.context, &(struct file_edits){0}, &request->change.wanted, &old);
     problems_clear(&old);
     host_bind(reconciler, &request->change.wanted);
     network_copy(&reconciler->wanted, &wanted);

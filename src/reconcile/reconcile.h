@@ -88,6 +88,9 @@ struct reconcile_files {
     void (*begin_applied)(void *context);
     int (*commit_applied)(void *context, struct error *err); /* it is the applied copy from now on; waits for what isn't written yet */
     void (*drop_applied)(void *context);                     /* it was not applied */
+    /* In a transaction: the change is one of it from now on; or it failed, and the copy of those before it stands. */
+    void (*keep_applied)(void *context);
+    void (*back_applied)(void *context);
     /* The applied copy, with the files of the interface that `word` means (config_find) as they are now. *ret_file: the name of its
      * ifcfg file, the caller's; NULL = no file states it. ret_network and problems may be NULL: then only the name is looked for. */
     void (*read_interface)(void *context, const char *word, const uint8_t mac[6], char **ret_file, struct network *ret_network,

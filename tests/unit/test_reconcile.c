@@ -218,6 +218,12 @@ static int commit_applied(void *context, struct error *err)
     return 0;
 }
 
+/* In a transaction: nothing is staged here that could be put back. */
+static void settle_applied(void *context)
+{
+    (void)context;
+}
+
 static void drop_applied(void *context)
 {
     (void)context;
@@ -327,6 +333,7 @@ static int set_up(void **state)
                                             .vm_apply = vm_apply};
     struct reconcile_files files = {.read_network = read_network, .read_start = read_network, .begin_applied = begin_applied,
                                     .commit_applied = commit_applied, .drop_applied = drop_applied,
+                                    .keep_applied = settle_applied, .back_applied = settle_applied,
                                     .wait_applied = wait_applied, .save_edits = save_edits, .write_edits = write_edits,
                                     .read_vms = read_vms, .write_nic = write_nic, .state_directory = host.state_directory};
 
