@@ -401,7 +401,7 @@ static struct step *add_link(struct moving *moving, enum step_op op, const char 
     return step;
 }
 
-#define LINK_FIELDS (FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BRIDGE_ALL)
+#define LINK_FIELDS (FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_ARP) | FIELD_BRIDGE_ALL)
 
 static void make_bridge(struct moving *moving)
 {
