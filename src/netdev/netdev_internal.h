@@ -110,7 +110,7 @@ void netdev_dump_link(struct nl_sock *socket, struct netdev_cache *cache, int in
 int netdev_events_open(struct netdev *netdev, struct error *err);
 void netdev_events_close(struct netdev *netdev);
 void netdev_events_drain(struct netdev *netdev); /* everything that is queued now; dumps afresh when something was lost */
-/* Whether the loop wakes up for events. It need not while requests are on their way, of which each drains them at its end. */
+/* Whether the loop wakes up for events. */
 void netdev_events_watch(struct netdev *netdev, bool on);
 
 /* -- netdev_write.c: requests --------------------------------------------------------------------------------------------- */
@@ -192,7 +192,7 @@ bool netdev_write_may_take(struct netdev_request *request); /* false: it failed 
 int netdev_write_send(struct netdev_request *request, struct netdev_message *message, struct error *err);
 void netdev_write_taken(struct netdev_request *request); /* ends the chain when it failed */
 void netdev_write_run(struct job *job);                  /* all of this */
-/* On the loop: counts one that is on its way. Only a wait takes so long that events must be seen meanwhile. */
+/* On the loop: counts one that is on its way. */
 void netdev_write_expect(struct netdev_request *request);
 /* On the loop: tells the requester, and frees the request. */
 void netdev_write_finish(struct job *job);
@@ -243,7 +243,7 @@ struct netdev {
     ev_io readable;
     ev_timer again; /* a dump that could not be had, or was torn, is tried again */
     bool lost;      /* events were lost */
-    size_t pending; /* requests on their way */
+    size_t pending, waits; /* requests on their way; those among them that wait */
     struct netdev_deletion *deletion; /* the last one; NULL = a new one must be begun */
     pthread_mutex_t deletion_lock;    /* guards how many it has, and whether it has begun */
     unsigned next_group;

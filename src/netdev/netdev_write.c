@@ -334,13 +334,25 @@ static void observe(struct netdev_request *request)
         ask_for_doubted(netdev);
 }
 
+static bool is_wait(const struct netdev_request *request)
+{
+    return request->step->op == STEP_LINK_WAIT;
+}
+
+/* While requests are on their way, each drains the events at its end; but a wait takes its time. */
+static void watch_events(struct netdev *netdev)
+{
+    netdev_events_watch(netdev, netdev->pending == 0 || netdev->waits);
+}
+
 void netdev_write_finish(struct job *job)
 {
     struct netdev_request *request = (struct netdev_request *)job;
     struct netdev *netdev = request->netdev;
 
     netdev->pending--;
-    netdev_events_watch(netdev, netdev->pending == 0);
+    netdev->waits -= is_wait(request);
+    watch_events(netdev);
     observe(request);
     if (request->error.code == EEXIST && request->step->op == STEP_ROUTE_ADD
         && netdev_route_is_there(&netdev->cache.network, request->step, &request->error))
@@ -355,14 +367,15 @@ void netdev_write_finish(struct job *job)
 void netdev_write_expect(struct netdev_request *request)
 {
     request->netdev->pending++;
-    netdev_events_watch(request->netdev, request->step->op == STEP_LINK_WAIT);
+    request->netdev->waits += is_wait(request);
+    watch_events(request->netdev);
 }
 
 void netdev_write_submit(struct netdev_request *request)
 {
     request->job.run = netdev_write_run;
     request->job.done = netdev_write_finish;
-    request->job.quick = request->step->op != STEP_LINK_WAIT;
+    request->job.quick = !is_wait(request);
     netdev_delete_close(request->netdev); /* deletions that are asked for from now on come behind this */
     netdev_write_expect(request);
     worker_submit(request->netdev->worker, &request->job);
