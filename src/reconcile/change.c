@@ -278,6 +278,13 @@ int change_make_final(struct reconciler *reconciler, struct error *err)
 
 void change_want(struct reconciler *reconciler, struct network *wanted)
 {
+    for (size_t i = 0; i < wanted->count; i++) {
+        struct interface *item = wanted->items[i];
+        const struct interface *before = item->seen ? NULL : network_find(&reconciler->wanted, item->name);
+
+        if (before)
+            item->seen = before->seen;
+    }
     network_clear(&reconciler->wanted);
     reconciler->wanted = *wanted;
     *wanted = (struct network){0};
@@ -306,7 +313,6 @@ static void accept(struct reconciler *reconciler, struct request *request)
     }
     hand_clear(&before);
     change_want(reconciler, &change->wanted);
-    host_note_seen(reconciler, false);
     if (request->sets_repair)
         reconciler->repair = request->repair;
     result = host_verify(reconciler, &request->problems, &err);

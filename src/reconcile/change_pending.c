@@ -103,7 +103,6 @@ void change_end_pending(struct reconciler *reconciler, struct error *failure)
     problems_clear(&problems);
     host_bind(reconciler, &applied);
     change_want(reconciler, &applied);
-    host_note_seen(reconciler, false);
     hand_restore(reconciler, journal->kept.hands);
     if (!journal->kept.before.count)
         journal_mark_unconfirmed(reconciler, journal->name);

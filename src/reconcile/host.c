@@ -46,13 +46,38 @@ static void leave_to_person(struct network *wanted, const struct network *observ
     }
 }
 
-void host_note_seen(struct reconciler *reconciler, bool repairing)
+void host_note_seen(const struct network *observed, const char *name, struct network *wanted)
 {
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct interface *link = network_find(observed, wanted->items[i]->name);
+
+        if (!name || text_equal(wanted->items[i]->name, name))
+            wanted->items[i]->seen = link ? link->index : 0;
+    }
+}
+
+/* Repair has nothing to do, so what is there is up, or as a person left it. */
+static void note_repaired(struct reconciler *reconciler)
+{
+    const struct network *observed = host_observed(reconciler);
+
     for (size_t i = 0; i < reconciler->wanted.count; i++) {
         struct interface *item = reconciler->wanted.items[i];
-        const struct interface *link = network_find(host_observed(reconciler), item->name);
+        const struct interface *link = network_find(observed, item->name);
 
-        item->seen = link && !(repairing && host_waits_for_person(item, link)) ? link->index : 0;
+        item->seen = link && !host_waits_for_person(item, link) ? link->index : 0;
+    }
+}
+
+/* A NIC that came since the plan was made is repair's, or a person's. */
+static void leave_to_repair(struct network *wanted, const struct network *observed)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        struct interface *item = wanted->items[i];
+        const struct interface *link = network_find(observed, item->name);
+
+        if (link && !kind_find(item->kind)->made && has_come(item, link))
+            item->onboot = false;
     }
 }
 
@@ -217,7 +242,7 @@ static void repair_begin(struct reconciler *reconciler, struct request *request)
         return;
     }
     if (!next)
-        host_note_seen(reconciler, true);
+        note_repaired(reconciler);
     plan_clear(&plan);
     queue_finish(reconciler, &reconciler->queue, 0, NULL, NULL);
 }
@@ -299,6 +324,7 @@ int host_verify(struct reconciler *reconciler, struct problems *known, struct er
 
     network_copy(&reconciler->wanted, &wanted);
     hand_overlay(&reconciler->hands, &wanted);
+    leave_to_repair(&wanted, host_observed(reconciler));
     duplicate_withhold(reconciler, &wanted);
     host_diff(reconciler, &wanted, &none, true, &plan, &problems);
     undone = find_undone(reconciler, &plan);
@@ -326,6 +352,7 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
     if (result == 0) {
         reconciler->files.read_network(reconciler->files.context, &request->change.wanted, &request->problems);
         host_bind(reconciler, &request->change.wanted);
+        host_note_seen(host_observed(reconciler), NULL, &request->change.wanted);
         reason_remember_files(reconciler, &request->problems);
         replace_definitions(reconciler, &request->problems);
         if (request->problems.errors)
@@ -379,7 +406,6 @@ static void start_ended(void *context, int result, const struct error *err, cons
     if (!reconciler->journal.pending && reconciler->files.commit_applied(reconciler->files.context, &failure) < 0)
         log_warning("start: %s", failure.text);
     reconciler->adopted = true;
-    host_note_seen(reconciler, false);
     if (starts_vms)
         autostart(reconciler);
     duplicate_finish(reconciler, result, err, plan);
@@ -399,6 +425,7 @@ static void start_go_on(struct reconciler *reconciler)
         reconciler->files.begin_applied(reconciler->files.context);
     }
     host_bind(reconciler, &reconciler->wanted);
+    host_note_seen(host_observed(reconciler), NULL, &reconciler->wanted);
     claim_warn(reconciler, &reconciler->wanted, &request->problems);
     replace_definitions(reconciler, &request->problems);
     machine_adopt_all(reconciler);

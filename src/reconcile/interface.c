@@ -121,6 +121,8 @@ static int plan_up(struct reconciler *reconciler, struct request *request, struc
     hand_overlay(&reconciler->hands, &wanted);
     add_up(&wanted, meant->name, &acts);
     remember_up(&acts, &request->change.wanted, &request->hands);
+    for (size_t i = 0; i < acts.count; i++)
+        host_note_seen(host_observed(reconciler), acts.items[i].name, &request->change.wanted);
     keep_only(&acts, &wanted);
     postponed = duplicate_ask(reconciler, request, &wanted);
     if (!postponed) {

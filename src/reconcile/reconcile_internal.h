@@ -265,8 +265,9 @@ const struct network *host_observed(const struct reconciler *reconciler);
 /* Of a network that was just read: NICs that files name by their MAC address alone get their names. WANTED is bound anew before every
  * repair, because NICs come and are renamed. */
 void host_bind(const struct reconciler *reconciler, struct network *wanted);
-/* What is there now has been brought up, or is about to be: whoever sets it down from now on means it. */
-void host_note_seen(struct reconciler *reconciler, bool repairing);
+/* When a plan is made: what is there now (of `name`, or of NULL all) is about to be brought up, and whoever sets it down after that means
+ * it. change_want() takes the rest over from what was wanted before. */
+void host_note_seen(const struct network *observed, const char *name, struct network *wanted);
 /* It came to the host since, and its file says HOTPLUG=no. */
 bool host_waits_for_person(const struct interface *wanted, const struct interface *observed);
 /* WANTED of the host with the TAPs of all plugged NICs; the caller clears it. repairing leaves out what a person set down by hand. */

@@ -82,9 +82,19 @@ eventually "plugged in, it waits" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock'
 ip address delete 203.0.113.1/24 dev usb0
 eventually "  when repair has done its work elsewhere" sh -c 'ip -j address show dev usb0 | jq -e ".[0].addr_info | map(.local) | index(\"203.0.113.1\")"'
 check "  it is left as it is" sh -c '[ "$(ip -j address show dev usb1 | jq -c ".[0] | [.flags, .addr_info] | flatten | map(select(. == \"UP\" or type == \"object\"))")" = "[]" ]'
+printf '%s\n' DEVICE=usb2 ONBOOT=no >"$CONFIG/network/ifcfg-usb2"
+ip link add usb2 type veth peer name far2
+check "ifup of another does not use it either" trestle ifup usb2
+ip address delete 203.0.113.1/24 dev usb0
+eventually "  nor does repair after that" sh -c 'ip -j address show dev usb0 | jq -e ".[0].addr_info | map(.local) | index(\"203.0.113.1\")"'
+check "  it waits still" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' status usb1 | grep 'HOTPLUG=no.*trestle ifup usb1'"
 check "ifup brings it up" trestle ifup usb1
 check "  with its address" sh -c 'ip -j address show dev usb1 | jq -e ".[0].addr_info | map(.local) | index(\"203.0.113.5\")"'
-rm "$CONFIG"/network/ifcfg-usb[01]
+printf '%s\n' DEVICE=usb2 IPADDR=203.0.113.9 PREFIX=24 ARPCHECK=no ARP=no ONBOOT=no >"$CONFIG/network/ifcfg-usb2"
+check "without ARP" trestle ifup usb2
+check "  it goes into a bridge" trestle iface-bridge usb2 br2
+check "  that does without, too" sh -c 'ip -j link show dev br2 | jq -e ".[0].flags | index(\"NOARP\")"'
+rm "$CONFIG"/network/ifcfg-usb[012] "$CONFIG/network/ifcfg-br2"
 
 # --- files go ---
 rm "$CONFIG/network/ifcfg-br0" "$CONFIG/network/ifcfg-eth0"
