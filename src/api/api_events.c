@@ -41,20 +41,27 @@ static void wake_all(struct api *api)
         wake(stream);
 }
 
+/* Most events nobody hears, and a large plan brings thousands: they are made into text when they are read. */
 void api_event(void *context, const struct reconcile_event *event)
 {
     struct api *api = context;
     struct api_event_kept *kept = event_at(api, api->event_count++);
-    json_t *json = json_pack("{s:I, s:s*, s:s*, s:s*}", "id", (json_int_t)event->id, "type", event->type, "object", event->object,
-                             "text", event->text);
+
+    free(kept->object);
+    free(kept->text);
+    *kept = (struct api_event_kept){event->id, event->type, memory_string(event->object), memory_string(event->text)};
+    wake_all(api);
+}
+
+static void add_event(const struct api_event_kept *kept, struct text *text)
+{
+    json_t *json = json_pack("{s:I, s:s*, s:s*, s:s*}", "id", (json_int_t)kept->id, "type", kept->type, "object", kept->object, "text",
+                             kept->text);
     char *data = document_text(json);
 
-    free(kept->text);
-    kept->id = event->id;
-    kept->text = memory_format("id: %llu\nevent: %s\ndata: %s\n\n", event->id, event->type, data);
+    text_format(text, "id: %llu\nevent: %s\ndata: %s\n\n", kept->id, kept->type, data);
     free(data);
     document_free(json);
-    wake_all(api);
 }
 
 void api_events_heartbeat(struct api *api)
@@ -77,7 +84,7 @@ static bool fill(struct api_stream *stream)
                     oldest(api) - stream->next);
         stream->next = oldest(api);
     } else if (stream->next < api->event_count) {
-        text_add(&stream->pending, event_at(api, stream->next++)->text);
+        add_event(event_at(api, stream->next++), &stream->pending);
     } else if (stream->heartbeat) {
         text_add(&stream->pending, ": still here\n\n");
     }
@@ -175,6 +182,8 @@ void api_events_stop(struct api *api)
 
 void api_events_clear(struct api *api)
 {
-    for (size_t i = 0; i < API_EVENTS_KEPT; i++)
+    for (size_t i = 0; i < API_EVENTS_KEPT; i++) {
+        free(api->events[i].object);
         free(api->events[i].text);
+    }
 }

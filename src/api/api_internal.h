@@ -76,7 +76,8 @@ struct api_request {
 
 struct api_event_kept {
     unsigned long long id;
-    char *text; /* as it goes over the wire */
+    const char *type; /* static text */
+    char *object, *text;
 };
 
 struct api_socket_file { /* which file at the path is ours */

@@ -122,7 +122,7 @@ struct reconcile_files {
 
 struct reconcile_event { /* what `trestle events` shows */
     unsigned long long id;
-    const char *type;   /* "interface", "vm", "nic", "plan", "repair" */
+    const char *type;   /* "interface", "vm", "nic", "plan", "repair": static text */
     const char *object; /* "br0", "c2", "c2 net1" */
     const char *text;   /* one line */
 };
