@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "base/quote.h"
 #include "base/text.h"
@@ -141,6 +142,16 @@ static void check_bridge(struct reader *reader, const struct lexer_section *sect
                  nic_type_names[nic->type]);
 }
 
+static void check_port(struct reader *reader, const struct lexer_section *section, const struct nic *nic)
+{
+    const struct option *row = NULL;
+    struct error err = {0};
+    if (nic_check_port(nic, &row, &err) == 0)
+        return;
+    const struct lexer_entry *entry = lexer_find(section, row->key);
+    complain(&reader->complaints, false, entry->value_line, entry->value_column, "%s", err.text);
+}
+
 static void read_nic(struct reader *reader, const struct lexer_section *section, const char *name)
 {
     struct nic *nic = vm_add_nic(reader->vm, name);
@@ -149,6 +160,7 @@ static void read_nic(struct reader *reader, const struct lexer_section *section,
     nic->config = true;
     section_read(section, OPTION_NIC, NULL, nic, &reader->complaints);
     check_bridge(reader, section, nic);
+    check_port(reader, section, nic);
     if (queues && nic->queues > 1 && nic->model != NIC_VIRTIO)
         complain(&reader->complaints, false, queues->value_line, queues->value_column, "Queues=%u wants Model=virtio, not %s",
                  nic->queues, nic_model_names[nic->model]);

@@ -105,3 +105,25 @@ int nic_change(struct nic *nic, const struct nic *changes, bool live, struct err
     }
     return 0;
 }
+
+int nic_check_port(const struct nic *nic, const struct option **ret_row, struct error *err)
+{
+    static const char *const keys[] = {"Inbound", "Outbound", "VLAN", "Trunk", "Isolated"};
+    static const char *const cures[] = {
+        [NIC_USER] = "it has no interface on the host: leave it out",
+        [NIC_ETHERNET] = "its TAP is looked after by whoever made it: set it there",
+    };
+
+    for (size_t i = 0; nic->type != NIC_BRIDGE && i < ARRAY_SIZE(keys); i++) {
+        const struct option *row = option_find(OPTION_NIC, NULL, keys[i], NULL);
+        CLEANUP(freep) char *value = option_format(row, nic);
+
+        if (!value || (row->type == OPTION_BOOL && !nic->isolated))
+            continue;
+        if (ret_row)
+            *ret_row = row;
+        return error_set(err, EOPNOTSUPP, "%s=%s has no effect with Type=%s: %s, or use Type=bridge", row->key, value,
+                         nic_type_names[nic->type], cures[nic->type]);
+    }
+    return 0;
+}

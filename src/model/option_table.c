@@ -513,7 +513,8 @@ const struct option option_table[] = {
          .help = "the guest can't write"),
 
     NIC(0, type, .key = "Type", .name = "type", .type = OPTION_CHOICE, .choices = nic_type_names, .fallback = "bridge",
-        .change = CHANGE_REMAKE, .help = "bridge; user is QEMU's own NAT; ethernet is a TAP without a bridge"),
+        .change = CHANGE_REMAKE, .help = "bridge; user is QEMU's own NAT; ethernet is a TAP without a bridge; VLANs, limits and Isolated "
+                                         "want a bridge"),
     NIC(1, bridge, .key = "Bridge", .name = "source", .type = OPTION_NAME, .help = "bridge to plug into"),
     NIC(2, model, .key = "Model", .name = "model", .type = OPTION_CHOICE, .choices = nic_model_names, .fallback = "virtio",
         .change = CHANGE_REMAKE, .help = "the NIC that the guest sees"),

@@ -131,6 +131,11 @@ void nic_free(struct nic *nic);                  /* of nic_new_copy; NULL is fin
 struct error;
 int nic_change(struct nic *nic, const struct nic *changes, bool live, struct error *err);
 
+/* What only a port of a bridge can have (limits, VLANs, isolation) and a NIC of another type is told to have, in vain: -EOPNOTSUPP with
+ * what to do, and *ret_row (may be NULL) is the first such option. */
+struct option;
+int nic_check_port(const struct nic *nic, const struct option **ret_row, struct error *err);
+
 /* Fills what a NIC must have and nobody stated: MAC (52:54:00 and three bytes of `random`), target (VM-NIC, cut to 15
  * characters with a hash of the whole). */
 void nic_complete(struct nic *nic, const char *vm_name, uint32_t random);

@@ -150,12 +150,19 @@ static int complete(struct reconciler *reconciler, struct request *request, stru
     return request->scope.config ? check_file_has_room(machine, nic, err) : 0;
 }
 
+static int check_port(const struct machine *machine, const struct nic *nic, struct error *err)
+{
+    return nic_check_port(nic, NULL, err) < 0 ? error_prefix(err, "vm %s: nic %s", machine->name, nic->name) : 0;
+}
+
 static int prepare_attach(struct reconciler *reconciler, struct request *request, struct error *err)
 {
     int result = begin_scope(reconciler, request, err);
 
     if (result == 0)
         result = complete(reconciler, request, err);
+    if (result == 0)
+        result = check_port(request->machine, &request->nic, err);
     if (result == 0 && request->scope.live)
         result = machine_request_check_nic(reconciler, request->machine->name, &request->nic, err);
     if (result == 0 && request->scope.config)
@@ -207,6 +214,8 @@ static int update_live(struct reconciler *reconciler, struct request *request, s
         return no_such_nic(request->machine, request->nic.name, "the running VM", err);
     result = nic_change(nic, &request->nic, true, err);
     if (result == 0)
+        result = nic_check_port(nic, NULL, err);
+    if (result == 0)
         result = machine_request_check_bridge(reconciler, nic, err);
     return result < 0 ? error_prefix(err, "vm %s: nic %s", request->machine->name, nic->name) : 0;
 }
@@ -219,6 +228,8 @@ static int update_config(struct reconciler *reconciler, struct request *request,
     if (!nic)
         return no_such_nic(request->machine, request->nic.name, "its file", err);
     result = nic_change(nic, &request->nic, false, err);
+    if (result == 0)
+        result = check_port(request->machine, nic, err);
     if (result == 0)
         result = change_config(reconciler, request, nic, err);
     nic_free(nic);

@@ -109,6 +109,11 @@ static void test_what_is_said(void **state)
         {"[nic a]\nBridge=br0\nMAC=52:54:00:00:00:01\nTarget=t\n[nic b]\nBridge=br0\nMAC=52:54:00:00:00:01\nTarget=t\n",
          "c2.vm:5:1: nic b: MAC=52:54:00:00:00:01 is that of nic a already\nc2.vm:5:1: nic b: Target=t is that of nic a "
          "already\n"},
+        {"[nic a]\nType=user\nInbound=10\n",
+         "c2.vm:3:9: Inbound=10 has no effect with Type=user: it has no interface on the host: leave it out, or use Type=bridge\n"},
+        {"[nic a]\nType=ethernet\nTarget=tapx\nIsolated=no\nInbound=0\nTrunk=5\n",
+         "c2.vm:6:7: Trunk=5 has no effect with Type=ethernet: its TAP is looked after by whoever made it: set it there, or use "
+         "Type=bridge\n"},
         {"[nic a]\nBridge=br0\nQueues=2\nModel=e1000\n", "c2.vm:3:8: Queues=2 wants Model=virtio, not e1000\n"},
         {"[nic a]\nBridge=br0\nTrunk=10,\n", "c2.vm:3:7: Trunk wants VLANs from 1 to 4094 like 10,20-29, not \"10,\"\n"},
         {"[nic a]\nBridge=br0\nTrunk=20-10\n", "c2.vm:3:7: Trunk wants VLANs from 1 to 4094 like 10,20-29, not \"20-10\"\n"},
