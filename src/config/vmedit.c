@@ -47,10 +47,10 @@ static const struct lexer_section *find_nic(const struct lexer_file *file, const
     return NULL;
 }
 
-/* What the file is to say of it: what is stated, and the MAC also when it was made up, for it is to stay. */
-static char *nic_value(const struct option *row, const struct nic *nic)
+/* What the file is to say of it: what is stated, and of a NIC that is new to it the MAC also when it was made up, for it is to stay. */
+static char *nic_value(const struct option *row, const struct nic *nic, bool is_new)
 {
-    return row->type == OPTION_MAC ? option_format(row, nic) : vmfile_value(row, nic);
+    return is_new && row->type == OPTION_MAC ? option_format(row, nic) : vmfile_value(row, nic);
 }
 
 static size_t nic_keys(const struct nic *nic, const struct nic *before, struct edit_key keys[KEYS_MAX])
@@ -60,7 +60,7 @@ static size_t nic_keys(const struct nic *nic, const struct nic *before, struct e
         if (row->scope == OPTION_NIC)
             keys[count++] = (struct edit_key){
                 .key = row->key,
-                .value = nic_value(row, nic),
+                .value = nic_value(row, nic, !before),
                 .keep = before && option_is_set(row, before) && option_same(row, before, nic),
             };
     return count;
@@ -85,7 +85,7 @@ static char *remove_nic(const char *text, const struct lexer_file *file, const s
 }
 
 /* What can't be said in a file, or not together (queues of an e1000), shows when it is read. */
-static int check_nic(const char *text, const char *name, const struct nic *nic, struct error *err)
+static int check_nic(const char *text, const char *name, const struct nic *nic, bool is_new, struct error *err)
 {
     struct vm *vm = NULL;
     int result = read_vm(text, &vm, err);
@@ -93,8 +93,8 @@ static int check_nic(const char *text, const char *name, const struct nic *nic, 
     if (result == 0 && !read != !nic)
         result = error_set(err, EINVAL, "its file would not say what was asked for");
     for (const struct option *row = option_table; row < option_table + option_count && result == 0 && nic; row++) {
-        CLEANUP(freep) char *wanted = row->scope == OPTION_NIC ? nic_value(row, nic) : NULL;
-        CLEANUP(freep) char *got = row->scope == OPTION_NIC ? nic_value(row, read) : NULL;
+        CLEANUP(freep) char *wanted = row->scope == OPTION_NIC ? nic_value(row, nic, is_new) : NULL;
+        CLEANUP(freep) char *got = row->scope == OPTION_NIC ? nic_value(row, read, is_new) : NULL;
         if (!text_equal(wanted, got))
             result = error_set(err, EINVAL, "%s can't be written into its file", row->key);
     }
@@ -116,7 +116,7 @@ static int edit_nic(const char *text, const struct vm *vm, const char *name, con
         changed = nic ? write_nic(text, section, name, nic, vm_find_nic(vm, name)) : remove_nic(text, &file, section);
     lexer_file_clear(&file);
     if (result == 0)
-        result = check_nic(changed, name, nic, err);
+        result = check_nic(changed, name, nic, !section, err);
     if (result == 0)
         *ret_text = TAKE_POINTER(changed);
     return result;

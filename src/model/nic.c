@@ -63,16 +63,21 @@ static void nic_make_target(struct nic *nic, const char *vm_name)
         snprintf(nic->target, sizeof(nic->target), "%.10s-%04x", whole, (unsigned)(text_hash(whole) & 0xffff));
 }
 
+void nic_make_mac(struct nic *nic, uint32_t bytes)
+{
+    if (!nic_mac_is_unset(nic))
+        return;
+    nic->mac[0] = 0x52; /* QEMU's and KVM's own range, locally administered */
+    nic->mac[1] = 0x54;
+    nic->mac[2] = 0x00;
+    nic->mac[3] = (uint8_t)(bytes >> 16);
+    nic->mac[4] = (uint8_t)(bytes >> 8);
+    nic->mac[5] = (uint8_t)bytes;
+}
+
 void nic_complete(struct nic *nic, const char *vm_name, uint32_t random)
 {
-    if (nic_mac_is_unset(nic)) {
-        nic->mac[0] = 0x52; /* QEMU's and KVM's own range, locally administered */
-        nic->mac[1] = 0x54;
-        nic->mac[2] = 0x00;
-        nic->mac[3] = (uint8_t)(random >> 16);
-        nic->mac[4] = (uint8_t)(random >> 8);
-        nic->mac[5] = (uint8_t)random;
-    }
+    nic_make_mac(nic, random);
     if (!nic->target[0])
         nic_make_target(nic, vm_name);
 }

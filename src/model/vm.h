@@ -136,7 +136,8 @@ int nic_change(struct nic *nic, const struct nic *changes, bool live, struct err
 struct option;
 int nic_check_port(const struct nic *nic, const struct option **ret_row, struct error *err);
 
-/* Fills what a NIC must have and nobody stated: MAC (52:54:00 and three bytes of `random`), target (VM-NIC, cut to 15
+/* Fills what a NIC must have and nobody stated, without its bit: MAC (52:54:00 and three bytes of `random`), target (VM-NIC, cut to 15
  * characters with a hash of the whole). */
 void nic_complete(struct nic *nic, const char *vm_name, uint32_t random);
+void nic_make_mac(struct nic *nic, uint32_t random); /* the MAC alone */
 bool nic_mac_is_unset(const struct nic *nic);

@@ -16,6 +16,7 @@ int reconcile_vm_define(struct reconciler *reconciler, struct vm *vm, const char
     machine = machine_add(reconciler, vm->name);
     vm_free(machine->defined);
     machine->defined = vm;
+    derive(vm);
     event_emit(reconciler, "vm", vm->name, "defined");
     return 0;
 }

@@ -288,6 +288,7 @@ static void replace_definitions(struct reconciler *reconciler, struct problems *
 
         vm_free(machine->defined);
         machine->defined = vms[i];
+        derive(vms[i]);
     }
     free(vms);
 }

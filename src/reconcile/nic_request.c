@@ -20,6 +20,7 @@ static int write_nic(struct reconciler *reconciler, struct machine *machine, con
         return error_prefix(err, "vm %s: nic %s", machine->name, name);
     vm_free(machine->defined);
     machine->defined = vm;
+    derive(vm);
     return 0;
 }
 

@@ -1,25 +1,10 @@
 /* Start, end, pause and press the buttons of a VM. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 
-#include "base/cleanup.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "model/diff.h"
 #include "reconcile/reconcile_internal.h"
-
-/* A MAC that nobody stated is derived from the names and the host's id (machine-id(5)), so that it is the same at every start without
- * being kept. Not from gethostid(3): where no id was set, that asks the resolver. */
-static uint32_t derived_random(const char *vm, const char *nic)
-{
-    CLEANUP(freep) char *host = NULL;
-    CLEANUP(freep) char *id = NULL;
-
-    file_read(AT_FDCWD, "/etc/machine-id", 256, &host, NULL, NULL);
-    id = memory_format("%s/%s/%s", host ? host : "", vm, nic);
-    return (uint32_t)text_hash(id);
-}
 
 static int prepare_start(struct reconciler *reconciler, struct request *request, struct error *err)
 {
@@ -37,7 +22,7 @@ static int prepare_start(struct reconciler *reconciler, struct request *request,
         struct nic *nic = &request->provisional->nics[i];
         int result;
 
-        nic_complete(nic, machine->name, derived_random(machine->name, nic->name));
+        nic_complete(nic, machine->name, 0); /* its MAC is stated or derived */
         result = machine_request_check_nic(reconciler, machine->name, nic, err);
         if (result < 0)
             return result;
@@ -124,6 +109,7 @@ void reconcile_vm_create(struct reconciler *reconciler, struct vm *vm, reconcile
         return;
     }
     machine = machine_add(reconciler, vm->name);
+    derive(vm);
     machine->transient = vm;
     reconcile_vm_power(reconciler, machine->name, POWER_START, done, context);
 }

@@ -342,6 +342,9 @@ void machine_check_waiters(struct reconciler *reconciler, struct machine *machin
 /* definition.c */
 int machine_no_such(const char *name, struct error *err);
 
+/* derive.c */
+void derive(struct vm *vm); /* UUID and MACs that nobody stated */
+
 /* machine_request.c */
 /* A request for the VM's queue; NULL for a VM that does not exist: then the requester will be told. */
 struct request *machine_request_new(struct reconciler *reconciler, const char *vm, const char *what, reconcile_done done, void *context);

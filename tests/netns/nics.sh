@@ -3,9 +3,21 @@
 . "$(dirname "$0")/lib.sh"
 
 printf '%s\n' TYPE=Bridge DEVICE=br0 STP=no DELAY=0 >"$CONFIG/network/ifcfg-br0"
-printf '%s\n' '[vm]' Memory=32M '[display]' VGA=none '[nic net0]' Bridge=br0 '[nic u0]' Type=user MAC=52:54:00:00:00:0a >"$CONFIG/vms/v1.vm"
+printf '%s\n' '[vm]' Memory=32M '[display]' VGA=none '[nic net0]' Bridge=br0 '[nic u0]' Type=user >"$CONFIG/vms/v1.vm"
 daemon_start
+
+mac_of() { trestle --json domiflist v1 | jq -r ".[] | select(.nic == \"$1\") | .mac"; }
+uuid() { trestle --json dominfo v1 | jq -r .uuid; }
+check "dominfo shows a UUID" grep -Eq '^UUID: +[0-9a-f-]{36}$' <<<"$(trestle dominfo v1)"
+check "it is a valid one, of version 8" grep -Eqx '[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}' <<<"$(uuid)"
+made_up="$(uuid) $(mac_of net0)"
+check "a NIC without MAC= has one, too" grep -q ' 52:54:00:' <<<"$made_up"
+daemon_stop
+daemon_start
+check "both stay" same "$made_up" "$(uuid) $(mac_of net0)"
 trestle start v1 >/dev/null
+check "both are those of the running VM" same "$made_up" "$(uuid) $(mac_of net0)"
+check "QEMU has the UUID" grep -q "\"$(uuid)\"" <<<"$(trestle qemu-monitor-command v1 query-uuid)"
 trestle suspend v1 >/dev/null
 
 refused() { # PATTERN COMMAND...
@@ -20,7 +32,7 @@ refused() { # PATTERN COMMAND...
 
 # --- what only a port of a bridge can have ---
 ip tuntap add tapx mode tap
-mac=52:54:00:00:00:0a
+mac=$(mac_of u0)
 for scope in --live --config; do
 	refused 'v1: nic u1: Inbound=10 has no effect with Type=user: .*Type=bridge' \
 		trestle attach-interface v1 user --alias u1 --inbound 10 $scope
@@ -31,4 +43,12 @@ for scope in --live --config; do
 	refused 'u0: Inbound=20 has no effect with Type=user' trestle domiftune v1 "$mac" --inbound 20 $scope
 	check "that there is no limit can be said" trestle domiftune v1 "$mac" --inbound 0 $scope
 done
+
+# --- a NIC of the file is addressed by the MAC that nobody wrote down ---
+before=$(cat "$CONFIG/vms/v1.vm")
+check "of a VM that is off it can be changed by it" trestle update-interface v1 --mac "$(mac_of net0)" --config --link down
+check "which writes the change alone" same "$before" "$(sed '/^Link=down$/d' "$CONFIG/vms/v1.vm")"
+trestle destroy v1 >/dev/null
+check "and it can be taken out by it" trestle detach-interface v1 bridge --mac "$(mac_of net0)" --config
+check "from the file" not grep -q net0 "$CONFIG/vms/v1.vm"
 daemon_stop
