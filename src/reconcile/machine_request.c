@@ -1,5 +1,6 @@
 /* What requests about a VM have in common. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "model/diff.h"
@@ -96,18 +97,35 @@ int machine_request_check_bridge(struct reconciler *reconciler, const struct nic
     return 0;
 }
 
+/* One that is wanted no more, but that its guest has not let go of yet. */
+static const struct nic *find_unplugging(const struct reconciler *reconciler, const struct machine *machine, const uint8_t mac[6])
+{
+    const struct vm *vm = machine_observed(reconciler, machine);
+
+    for (size_t i = 0; vm && i < vm->nic_count; i++)
+        if (vm->nics[i].state == NIC_UNPLUGGING && memcmp(vm->nics[i].mac, mac, sizeof(vm->nics[i].mac)) == 0)
+            return &vm->nics[i];
+    return NULL;
+}
+
 /* Two NICs with one MAC on the host's bridges cut each other off. */
 static int check_mac(struct reconciler *reconciler, const char *vm, const struct nic *nic, struct error *err)
 {
     char text[18];
 
+    text_from_mac(nic->mac, text);
     for (size_t i = 0; i < reconciler->machine_count; i++) {
         const struct machine *machine = reconciler->machines[i];
+        const struct nic *leaving = find_unplugging(reconciler, machine, nic->mac);
         const struct nic *other = machine->wanted ? vm_find_nic_by_mac(machine->wanted, nic->mac) : NULL;
 
+        if (leaving)
+            return error_set(err, EEXIST,
+                             "MAC %s is that of vm %s nic %s, which is still unplugging: give another, or wait until its guest lets "
+                             "go of it; 'trestle reset %s' forces that",
+                             text, machine->name, leaving->name, machine->name);
         if (!other || (text_equal(machine->name, vm) && text_equal(other->name, nic->name)))
             continue;
-        text_from_mac(nic->mac, text);
         return error_set(err, EEXIST, "MAC %s is that of vm %s nic %s: give another, or none", text, machine->name, other->name);
     }
     return 0;

@@ -44,6 +44,13 @@ for scope in --live --config; do
 	check "that there is no limit can be said" trestle domiftune v1 "$mac" --inbound 0 $scope
 done
 
+# --- a MAC has one holder, also while that is on its way out ---
+mac=52:54:00:00:00:0b
+check "attach a NIC" trestle attach-interface v1 bridge br0 --mac $mac --alias leaving
+check "its guest, which is paused, does not let go of it" not trestle detach-interface v1 bridge --mac $mac --timeout 0
+refused "MAC $mac is that of vm v1 nic leaving, which is still unplugging: .*trestle reset v1" \
+	trestle attach-interface v1 bridge br0 --mac $mac
+
 # --- a NIC of the file is addressed by the MAC that nobody wrote down ---
 before=$(cat "$CONFIG/vms/v1.vm")
 check "of a VM that is off it can be changed by it" trestle update-interface v1 --mac "$(mac_of net0)" --config --link down
