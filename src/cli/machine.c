@@ -8,15 +8,17 @@
 
 enum { VM_FILE_LIMIT = 512 << 10 };
 
-static char *name_of_file(const char *path)
+/* The VM's name; NULL: it was said why. */
+static char *name_of_file(const struct command *command)
 {
-    const char *slash = strrchr(path, '/');
-    char *name = memory_string(slash ? slash + 1 : path);
+    const char *path = arguments_get(command, "file"), *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
     size_t length = strlen(name);
 
     if (length > 3 && !strcmp(name + length - 3, ".vm"))
-        name[length - 3] = '\0';
-    return name;
+        return memory_format("%.*s", (int)length - 3, name);
+    output_fail(command, "%s: a VM's file is called NAME.vm, and NAME is the VM's name: rename it", path);
+    return NULL;
 }
 
 static json_t *define_body(const char *name, const char *path, const char *text)
@@ -46,9 +48,9 @@ static json_t *file_body(struct command *command, const char *name)
 int machine_define(struct command *command)
 {
     const char *path = arguments_get(command, "file");
-    CLEANUP(freep) char *name = name_of_file(path);
+    CLEANUP(freep) char *name = name_of_file(command);
     CLEANUP(document_freep) json_t *answer = NULL;
-    json_t *body = file_body(command, name);
+    json_t *body = name ? file_body(command, name) : NULL;
 
     if (!body)
         return EXIT_FAILED;
@@ -87,10 +89,10 @@ static void print_start(const json_t *vm)
 int machine_create(struct command *command)
 {
     const char *path = arguments_get(command, "file");
-    CLEANUP(freep) char *name = name_of_file(path);
-    CLEANUP(freep) char *waiting = memory_format("VM %s", name);
+    CLEANUP(freep) char *name = name_of_file(command);
+    CLEANUP(freep) char *waiting = name ? memory_format("VM %s", name) : NULL;
     CLEANUP(document_freep) json_t *vm = NULL;
-    json_t *body = file_body(command, name);
+    json_t *body = name ? file_body(command, name) : NULL;
 
     if (!body)
         return EXIT_FAILED;

@@ -129,7 +129,14 @@ bad_vm 'bad.vm:2:[0-9]+: .*Bridge' '[nic net0]' Bridge=a-bridge-with-a-long-name
 bad_vm '52:54:00:00:00:01' '[nic net0]' Bridge=br0 MAC=52:54:00:00:00:01 '[nic net1]' Bridge=br0 MAC=52:54:00:00:00:01
 refused 'missing.vm.*No such file' trestle define /run/missing.vm
 one_line trestle define /run/missing.vm
-refused '/run.*directory' trestle define /run
+refused '/run.*NAME.vm' trestle define /run
+mkdir /run/directory.vm
+refused '/run/directory.vm.*directory' trestle define /run/directory.vm
+cp "$CONFIG/network/ifcfg-br0" /run/c2.txt
+for verb in define create; do
+	refused "^trestle: $verb: /run/c2.txt: .*NAME.vm" trestle $verb /run/c2.txt
+	one_line trestle $verb /run/c2.txt
+done
 
 defined() { # NAME LINE...
 	printf '%s\n' "${@:2}" >"/run/$1.vm"
