@@ -29,6 +29,25 @@ static json_t *view_changed(struct api_request *request, const char *name)
     return request->scope.live ? api_view_nic(&vm, name) : api_view_stated_nic(&vm, name);
 }
 
+/* Of the NIC as it is plugged, and of the host. */
+static json_t *view_warnings(struct api_request *request, const char *name)
+{
+    struct text lines = {0};
+    struct reconcile_vm vm;
+    const struct nic *nic = NULL;
+    CLEANUP(document_freep) json_t *host = api_view_lines(reconcile_warnings(request->api->reconciler));
+    json_t *list;
+
+    if (request->scope.live && reconcile_vm_find(request->api->reconciler, request->arguments[0], &vm))
+        nic = api_view_live_nic(&vm, name);
+    if (nic)
+        reconcile_nic_warnings(request->api->reconciler, nic, &lines);
+    list = api_view_lines(lines.data);
+    json_array_extend(list, host);
+    text_clear(&lines);
+    return list;
+}
+
 static void answer_nic(struct api_request *request, unsigned status, const char *name, const char *what)
 {
     json_t *json = view_changed(request, name);
@@ -38,7 +57,7 @@ static void answer_nic(struct api_request *request, unsigned status, const char 
         api_answer_problem(request, MHD_HTTP_INTERNAL_SERVER_ERROR, gone, NULL, NULL);
         return;
     }
-    json_object_set_new(json, "warnings", api_view_lines(reconcile_warnings(request->api->reconciler)));
+    json_object_set_new(json, "warnings", view_warnings(request, name));
     api_answer_json(request, status, json);
 }
 

@@ -244,6 +244,8 @@ void reconcile_nic_attach(struct reconciler *reconciler, const char *vm, const s
 /* Changes what `changes` states (its bits in `set`; name names the NIC). What can't change live is refused with virsh's words. */
 void reconcile_nic_update(struct reconciler *reconciler, const char *vm, const struct nic *changes, struct reconcile_scope scope,
                           reconcile_done done, void *context);
+/* Adds a line for each thing that will keep a plugged NIC's packets from passing. */
+void reconcile_nic_warnings(const struct reconciler *reconciler, const struct nic *nic, struct text *warnings);
 /* Takes it out: done when the guest has let go and TAP and port are gone, or with -ETIMEDOUT after `timeout` seconds; then the removal
  * completes by itself when the guest answers. */
 void reconcile_nic_detach(struct reconciler *reconciler, const char *vm, const char *nic, struct reconcile_scope scope, double timeout,

@@ -51,6 +51,24 @@ check "its guest, which is paused, does not let go of it" not trestle detach-int
 refused "MAC $mac is that of vm v1 nic leaving, which is still unplugging: .*trestle reset v1" \
 	trestle attach-interface v1 bridge br0 --mac $mac
 
+# --- what will keep its packets from passing ---
+warned() { # PATTERN COMMAND...
+	local output
+	output=$("${@:2}" 2>&1 >/dev/null) || fail "status $? of: ${*:2}: $output"
+	check "warned: ${*:2}: ${output:0:150}" grep -Eq "^trestle: attach-interface: warning: $1" <<<"$output"
+}
+silent() { # COMMAND...
+	local output
+	output=$("$@" 2>&1 >/dev/null)
+	check "no warning: $*" not grep -q warning: <<<"$output"
+}
+warned "tapx: is down, .*'ip link set tapx up'" trestle attach-interface v1 ethernet tapx --alias x
+ip tuntap add tapy mode tap
+ip link set tapy up
+silent trestle attach-interface v1 ethernet tapy
+warned '.*MTU 9000 is more than the 1500 of br0.*ifcfg-br0' trestle attach-interface v1 bridge br0 --mtu 9000
+silent trestle attach-interface v1 bridge br0 --mtu 1400
+
 # --- a NIC of the file is addressed by the MAC that nobody wrote down ---
 before=$(cat "$CONFIG/vms/v1.vm")
 check "of a VM that is off it can be changed by it" trestle update-interface v1 --mac "$(mac_of net0)" --config --link down

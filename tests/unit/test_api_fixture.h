@@ -295,6 +295,12 @@ const char *reconcile_warnings(const struct reconciler *reconciler)
     return "bridge-nf-call-iptables is 1";
 }
 
+void reconcile_nic_warnings(const struct reconciler *reconciler, const struct nic *nic, struct text *warnings)
+{
+    (void)reconciler;
+    text_format(warnings, "%s: no packet passes\n", nic->name);
+}
+
 static struct interface *fake_interface(struct network *network, const char *name, enum interface_kind kind, const char *master)
 {
     struct interface *interface = interface_new(name);
