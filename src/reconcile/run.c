@@ -90,9 +90,17 @@ static bool says_all(const struct step *step, const struct error *err)
     return step->interface[0] && text_starts(err->text, step->interface) && text_starts(err->text + strlen(step->interface), ": ");
 }
 
+/* What is wrong with what was asked for shows in these first, and is no matter of the step; all else that they say stands by itself. */
+static bool looks_at_request(const struct step *step)
+{
+    return step->op == STEP_NIC_RECORD || step->op == STEP_VM_SPAWN;
+}
+
 static void describe_failure(const struct step *step, const struct error *err, struct error *ret_failure)
 {
-    if (!says_all(step, err))
+    if (looks_at_request(step))
+        error_set(ret_failure, err->code, "%s: %s", step->object, err->text);
+    else if (!says_all(step, err))
         error_set(ret_failure, err->code, "%s: %s: %s", step->object, step->text, err->text);
     else if (text_equal(step->object, step->interface))
         *ret_failure = *err;

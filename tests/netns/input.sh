@@ -151,7 +151,7 @@ one_line trestle start nodisk
 defined nodisk2 '[vm]' '[disk vda]' File=/run/no-such-disk.qcow2 Format=qcow2 '[nic net0]' Bridge=br0
 refused 'nodisk2.*No such file' trestle start nodisk2
 defined nokernel '[vm]' Kernel=/run/no-such-kernel
-refused 'nokernel.*/run/no-such-kernel.*No such file' trestle start nokernel
+refused '^trestle: start: vm nokernel: Kernel=/run/no-such-kernel: No such file or directory$' trestle start nokernel
 refused 'c9.*no such VM' trestle start c9
 one_line trestle start c9
 refused 'c9' trestle domiflist c9

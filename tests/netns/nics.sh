@@ -51,6 +51,10 @@ check "its guest, which is paused, does not let go of it" not trestle detach-int
 refused "MAC $mac is that of vm v1 nic leaving, which is still unplugging: .*trestle reset v1" \
 	trestle attach-interface v1 bridge br0 --mac $mac
 
+# --- what QEMU's side refuses is told without the step that it showed in ---
+refused '^trestle: attach-interface: vm v1 nic q: Queues=4: Model=e1000 has one; only virtio NICs have several$' \
+	trestle attach-interface v1 bridge br0 --alias q --model e1000 --queues 4
+
 # --- what will keep its packets from passing ---
 warned() { # PATTERN COMMAND...
 	local output
