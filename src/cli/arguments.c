@@ -7,6 +7,8 @@
 #include "cli_internal.h"
 #include "model/option.h"
 
+enum { USAGE_MAX = 80 - sizeof("usage: trestle ") }; /* what is longer hides the reason that stands before it */
+
 int arguments_usage_error(const struct command *command, const char *format, ...)
 {
     char text[600];
@@ -24,7 +26,10 @@ int arguments_usage_error(const struct command *command, const char *format, ...
     if (command->verb) {
         CLEANUP(freep) char *usage = verb_usage(command->verb);
 
-        fprintf(stderr, "usage: trestle %s\n", usage);
+        if (strlen(usage) <= USAGE_MAX)
+            fprintf(stderr, "usage: trestle %s\n", usage);
+        else
+            fprintf(stderr, "see 'trestle help %s'\n", command->name);
     } else {
         fprintf(stderr, "usage: trestle [-S SOCKET] [--json] VERB [ARGUMENTS]; `trestle help` lists the verbs\n");
     }
@@ -227,13 +232,13 @@ static int check_missing(struct command *command)
     return EXIT_DONE;
 }
 
-/* Known, and not there yet: no usage error, so that nobody looks for a typing mistake. */
-static int check_later(struct command *command)
+/* No usage error, so that nobody looks for a typing mistake. */
+static int check_lacking(struct command *command)
 {
     for (size_t i = 0; i < VERB_OPTIONS && command->verb->options[i].name; i++)
-        if (command->options[i] && command->verb->options[i].later)
-            return output_fail(command, "--%s (%s): not there yet in this version; nothing was done",
-                               command->verb->options[i].name, command->verb->options[i].help);
+        if (command->options[i] && command->verb->options[i].lacking)
+            return output_fail(command, "--%s: %s; nothing was done", command->verb->options[i].name,
+                               command->verb->options[i].help);
     return EXIT_DONE;
 }
 
@@ -257,7 +262,7 @@ int arguments_parse(struct command *command, int count, char **words)
     }
     if (result == EXIT_DONE)
         result = check_missing(command);
-    return result == EXIT_DONE ? check_later(command) : result;
+    return result == EXIT_DONE ? check_lacking(command) : result;
 }
 
 const char *arguments_get(const struct command *command, const char *name)

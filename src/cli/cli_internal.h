@@ -44,7 +44,7 @@ struct verb_option {
     const char *choices; /* VALUE_SETTING: its words, or one that stands beside other values ("none" clears) */
     const char *key;
     bool repeated; /* values go to command->repeated */
-    bool later; /* virsh or the manual has it, this version does not: said in one line, exit status 1 */
+    bool lacking; /* virsh has it, trestle has not, and `help` says why: in one line, exit status 1 */
     const char *help;
 };
 

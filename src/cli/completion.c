@@ -84,7 +84,7 @@ void completion_print_verb(const struct verb *verb)
         printf("%s%s", i ? " " : "", completion_words(verb->arguments[i].kind, verb->arguments[i].choices));
     printf("'\n        options='");
     for (size_t i = 0; i < VERB_OPTIONS && verb->options[i].name; i++)
-        if (!verb->options[i].later)
+        if (!verb->options[i].lacking)
             printf("%s--%s", i ? "|" : "", verb->options[i].name);
     printf("'\n        values=' ");
     for (size_t i = 0; i < VERB_OPTIONS && verb->options[i].name; i++)

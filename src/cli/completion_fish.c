@@ -88,7 +88,7 @@ static void print_words(enum value_kind kind, const char *choices)
 
 static void print_option(const struct verb *verb, const struct verb_option *option)
 {
-    if (option->later)
+    if (option->lacking)
         return;
     printf("complete -c trestle -n '__trestle_in %s' -l %s", verb->name, option->name);
     if (option->kind != VALUE_FLAG) {

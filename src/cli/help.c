@@ -47,7 +47,7 @@ static void print_option(const struct verb_option *option)
     char *word = option->kind == VALUE_FLAG ? memory_string("") : verb_placeholder(option->name, option->kind, option->choices);
     CLEANUP(freep) char *left = memory_format("--%s%s%s", option->name, *word ? " " : "", word);
 
-    printf("  %-22s  %s%s\n", left, option->help, option->later ? " (not there yet)" : "");
+    printf("  %-22s  %s\n", left, option->help);
 }
 
 void help_verb(const struct verb *verb)

@@ -72,7 +72,7 @@ static void add_option(struct text *text, const struct verb_option *option)
 {
     CLEANUP(freep) char *word = verb_placeholder(option->name, option->kind, option->choices);
 
-    if (option->later)
+    if (option->lacking)
         return;
     if (option->kind == VALUE_FLAG)
         text_format(text, " [--%s]", option->name);

@@ -13,7 +13,7 @@
 #define NUMBER(name_, minimum_, maximum_, help_, ...)                                                                          \
     {.name = name_, .kind = VALUE_NUMBER, .minimum = minimum_, .maximum = maximum_, .help = help_, ##__VA_ARGS__}
 #define CHOICE(name_, choices_, help_) {.name = name_, .kind = VALUE_CHOICE, .choices = choices_, .help = help_}
-#define LATER .later = true
+#define LACKING .lacking = true
 #define DOMAIN WORD("domain", "name of the VM", .kind = VALUE_VM)
 
 #define SETTING(name_, key_, help_, ...) {.name = name_, .kind = VALUE_SETTING, .key = key_, .help = help_, ##__VA_ARGS__}
@@ -207,9 +207,9 @@ const struct verb verb_table[] = {
                  FLAG("isolated", "may not speak to other isolated ports of the bridge", .key = "Isolated"),
                  FLAG("print-xml", "print libvirt's XML of the NIC, and do nothing"),
                  SCOPE,
-                 TEXT("script", "trestle runs no scripts", LATER),
-                 FLAG("managed", "for host devices", LATER),
-                 TEXT("source-mode", "for macvtap", LATER)}},
+                 TEXT("script", "trestle runs no scripts", LACKING),
+                 FLAG("managed", "host devices are not there yet", LACKING),
+                 TEXT("source-mode", "macvtap is not there yet", LACKING)}},
     {.name = "detach-interface", .group = CARDS, .run = card_detach,
      .help = "unplug a NIC from a VM",
      .details = "Done means that the guest has let go of it. Past the time limit the command fails; the removal completes by "
