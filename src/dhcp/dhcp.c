@@ -132,12 +132,13 @@ pid_t *dhcp_processes(const struct dhcp *dhcp, pid_t own)
 
 /* -- moving ----------------------------------------------------------------------------------------------------------------------- */
 
-static const char *id_of(char **arguments)
+/* One that a daemon before this one began is not asked for anything yet: it has what it was pinned to. NULL: it is not known. */
+static const char *id_of(const struct dhcp_client *client)
 {
-    for (size_t i = 0; arguments && arguments[i]; i++)
-        if (text_starts(arguments[i], DHCP_CLIENT_ID))
-            return arguments[i] + strlen(DHCP_CLIENT_ID);
-    return "";
+    for (size_t i = 0; client->arguments && client->arguments[i]; i++)
+        if (text_starts(client->arguments[i], DHCP_CLIENT_ID))
+            return client->arguments[i] + strlen(DHCP_CLIENT_ID);
+    return client->pinned;
 }
 
 /* dhcpcd's own memory of the lease is named after the interface. */
@@ -161,8 +162,8 @@ static int move_files(const struct dhcp *dhcp, const struct dhcp_client *from, c
     CLEANUP(freep) char *old = memory_format("%s/leases/%s", dhcp->run, from->lease.interface);
     CLEANUP(freep) char *new = memory_format("%s/leases/%s", dhcp->run, to);
     CLEANUP(freep) char *pinned = pinned_path(dhcp, to);
-    const char *id = id_of(from->arguments);
-    int result = file_write(pinned, id, strlen(id), 0600, true, err);
+    const char *id = id_of(from);
+    int result = id ? file_write(pinned, id, strlen(id), 0600, true, err) : 0;
 
     if (result == 0)
         result = move_memory(dhcp, from->lease.interface, to, err);
@@ -183,8 +184,10 @@ int dhcp_move(struct dhcp *dhcp, const char *from, const char *to, struct error 
         return error_prefix(err, "%s: move the DHCP lease to %s", from, to);
     if (!new)
         new = add_client(dhcp, to);
-    free(new->pinned);
-    new->pinned = memory_string(id_of(old->arguments));
+    if (id_of(old)) {
+        free(new->pinned);
+        new->pinned = memory_string(id_of(old));
+    }
     dhcp_lease_clear(&new->lease);
     new->lease.held = old->lease.held;
     new->lease.address = old->lease.address;

@@ -45,7 +45,8 @@ pid_t *dhcp_processes(const struct dhcp *dhcp, pid_t own);
 /* `to` takes over the lease of `from`, which need not ask any more: for a NIC that has become a bridge's port. The client of `to` says
  * the client id of `from` from now on (also after a reboot), so that the server gives it the same address. To be called before the
  * address moves, as the client of `from` would take its lease for lost then; and dhcp_follow not until that is over. dhcp_lease(to) gives
- * the lease at once. Back again: the same call the other way round. -ENOENT: `from` has no client. */
+ * the lease at once. Back again: the same call the other way round; then, when a daemon before this one moved it there, `to` keeps what
+ * it was pinned to before if the client id of `from` is not known any more. -ENOENT: `from` has no client. */
 int dhcp_move(struct dhcp *dhcp, const char *from, const char *to, struct error *err);
 
 /* What dhcpcd runs at each event, in a process of its own: the event of the environment becomes a report, for the daemon. True when

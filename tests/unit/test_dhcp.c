@@ -342,6 +342,42 @@ static void test_move(void **state)
         ev_run(fixture->loop, EVRUN_ONCE);
 }
 
+/* A daemon that died moved it; the next one moves it back, before anybody said what is wanted. */
+static void test_move_adopted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+
+    begin_daemon(fixture, NULL);
+    say_lease(fixture, 1000);
+    dhcp_follow(fixture->dhcp, &fixture->wanted, &fixture->observed);
+    WAIT_UNTIL(held);
+    assert_int_equal(dhcp_move(fixture->dhcp, "eth0", "br0", &err), 0);
+    dhcp_free(fixture->dhcp);
+
+    begin_daemon(fixture, NULL);
+    assert_int_equal(dhcp_move(fixture->dhcp, "br0", "eth0", &err), 0);
+    CLEANUP(freep) char *moved = read_text(fixture, "dhcp/eth0.client-id");
+    assert_string_equal(moved, "01:52:54:00:00:00:11");
+    dhcp_free(fixture->dhcp);
+
+    /* Nothing says what the bridge's client called itself: the NIC's keeps its pin, on the disk and in what it is started with. */
+    write_file(fixture, "dhcp/eth0.client-id", "own", 0600);
+    write_file(fixture, "dhcp/leases/br0", "", 0644);
+    CLEANUP(freep) char *bridges = path_of(fixture, "dhcp/br0.client-id");
+    CLEANUP(freep) char *words_file = path_of(fixture, "words");
+    unlink(bridges);
+    begin_daemon(fixture, NULL);
+    assert_int_equal(dhcp_move(fixture->dhcp, "br0", "eth0", &err), 0);
+    CLEANUP(freep) char *kept = read_text(fixture, "dhcp/eth0.client-id");
+    assert_string_equal(kept, "own");
+    unlink(words_file);
+    dhcp_follow(fixture->dhcp, &fixture->wanted, &fixture->observed);
+    WAIT_UNTIL(has_words);
+    CLEANUP(freep) char *words = read_text(fixture, "words");
+    assert_non_null(strstr(words, "--clientid=own\n"));
+}
+
 static void test_no_program(void **state)
 {
     struct fixture *fixture = *state;
@@ -363,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed_client, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_move, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_move_adopted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_program, set_up, tear_down),
     };
 
