@@ -75,7 +75,6 @@ check "a link that a person set down stays down" not is_up br0
 check "apply brings it up" trestle apply
 check "and it is up" is_up br0
 
-ip link add eth1 type veth peer name peer1
 ip link set peer1 up
 printf '%s\n' DEVICE=br1 TYPE=Bridge STP=yes DELAY=2 AGEING=100 NOZEROCONF=yes >"$CONFIG/network/ifcfg-br1"
 printf '%s\n' DEVICE=eth1 BRIDGE=br1 >"$CONFIG/network/ifcfg-eth1"
