@@ -2,7 +2,8 @@
  *   1. rules, routes, addresses and memberships that nobody wants any more, then links that are no longer named: deletions come first, so
  *      that a name, an address or a port's place is free when something else wants it;
  *   2. links are made and set, what others lie on or belong to first, and ports enslaved;
- *   3. bonds hear which slave is their primary one, and ports which other one stands in for them, and new bridges come up;
+ *   3. bonds hear which slave is their primary one, and ports which other one stands in for them (that one does no more: before one of
+ *      both leaves their bridge), and new bridges come up;
  *   4. sysctls, addresses, then routes (a gateway must be reachable by then), then the rules that lead to them;
  *   5. the addresses of a NIC that became a port: last, when the bridge has them already, so that the host is never without. */
 #include "model/diff_internal.h"

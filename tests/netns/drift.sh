@@ -62,11 +62,26 @@ eventually "and after it was out of the host" backup_is eth1
 eventually "then the plan is empty again" trestle plan
 sed -i 's/backup_port=eth1/backup_port=eth7/' "$CONFIG/network/ifcfg-eth0"
 check "one that is no port of the bridge is told" sh -c "'$BUILD/trestle' -S '$RUN/trestle.sock' apply 2>&1 | grep -q 'eth0: its backup_port is to be eth7, which is no other port of br0'"
-sed -i 's/backup_port=eth7 //' "$CONFIG/network/ifcfg-eth0"
-check "the word gone" trestle apply
-check "there is none" backup_is none
+ip link add eth2 type veth peer name peer2
+printf '%s\n' DEVICE=eth2 BRIDGE=br0 >"$CONFIG/network/ifcfg-eth2"
+sed -i 's/backup_port=eth7/backup_port=eth1/' "$CONFIG/network/ifcfg-eth0"
+check "eth1 is it again" trestle apply
+sed -i 's/backup_port=eth1/backup_port=eth2/' "$CONFIG/network/ifcfg-eth0"
 rm "$CONFIG/network/ifcfg-eth1"
-check "the port gone" trestle apply
+check "another one, and the first leaves" trestle apply --confirm 600
+check "it is set" backup_is eth2
+check "taken back with what left" trestle rollback
+check "it is the first again" backup_is eth1
+sed -i 's/backup_port=eth2 //' "$CONFIG/network/ifcfg-eth0"
+check "the word gone, and the port" trestle apply --confirm 600
+check "there is none" backup_is none
+daemon_kill9
+daemon_start
+check "taken back by the next daemon" trestle rollback
+check "it is there again" backup_is eth1
+rm "$CONFIG/network/ifcfg-eth2"
+check "all of it gone" trestle apply
+check "there is none then" backup_is none
 
 ip link set br0 down
 ip link set eth0 nomaster # something to be repaired behind it

@@ -341,6 +341,60 @@ static void another_parent_makes_a_vlan_anew(void **state)
     expect(&host, "");
 }
 
+static struct interface *backed_by(struct interface *port, const char *backup)
+{
+    text_copy(port->port.backup, sizeof(port->port.backup), backup);
+    port->set |= FIELD_BIT(FIELD_PORT_BACKUP);
+    return port;
+}
+
+/* A bridge in which v, a VLAN on eth0, stands in for eth1. */
+static void see_backed_port(struct host *host)
+{
+    see(host, "br0", INTERFACE_BRIDGE);
+    see(host, "eth0", INTERFACE_ETHERNET);
+    backed_by(port_of(see(host, "eth1", INTERFACE_ETHERNET), "br0", false), "v");
+    port_of(vlan_on(see(host, "v", INTERFACE_VLAN), "eth0", 1), "br0", false);
+    port_of(see(host, "eth2", INTERFACE_ETHERNET), "br0", false);
+    port_of(put(&host->previous, "eth1", INTERFACE_ETHERNET), "br0", false);
+    put(&host->wanted, "br0", INTERFACE_BRIDGE);
+}
+
+/* Before both part, so that the inverse comes when both are together again. */
+static void a_backup_port_that_leaves_is_dropped_first(void **state)
+{
+    struct host host = {0};
+
+    (void)state;
+    see_backed_port(&host);
+    backed_by(port_of(put(&host.wanted, "eth1", INTERFACE_ETHERNET), "br0", false), "");
+    expect(&host, "set eth1 backup_port v → none\ndelete vlan v\n");
+
+    see_backed_port(&host);
+    backed_by(port_of(put(&host.wanted, "eth1", INTERFACE_ETHERNET), "br0", false), "eth2");
+    port_of(put(&host.wanted, "eth2", INTERFACE_ETHERNET), "br0", false);
+    expect(&host, "set eth1 backup_port v → none\ndelete vlan v\nset eth1 backup_port eth2\n");
+
+    see_backed_port(&host); /* and comes again */
+    backed_by(port_of(put(&host.wanted, "eth1", INTERFACE_ETHERNET), "br0", false), "v");
+    port_of(vlan_on(put(&host.wanted, "v", INTERFACE_VLAN), "eth0", 2), "br0", false);
+    expect(&host, "set eth1 backup_port v → none\n"
+                  "delete vlan v, to make it anew: vlan_id 1 → 2\n"
+                  "create vlan v (parent eth0, vlan_id 2)\n"
+                  "set eth1 backup_port v\n");
+
+    see_backed_port(&host); /* the port itself leaves */
+    put(&host.wanted, "eth1", INTERFACE_ETHERNET);
+    port_of(vlan_on(put(&host.wanted, "v", INTERFACE_VLAN), "eth0", 1), "br0", false);
+    expect(&host, "set eth1 backup_port v → none\ntake eth1 out of br0\n");
+
+    see_backed_port(&host); /* both stay: one step is enough */
+    backed_by(port_of(put(&host.wanted, "eth1", INTERFACE_ETHERNET), "br0", false), "eth2");
+    port_of(vlan_on(put(&host.wanted, "v", INTERFACE_VLAN), "eth0", 1), "br0", false);
+    port_of(put(&host.wanted, "eth2", INTERFACE_ETHERNET), "br0", false);
+    expect(&host, "set eth1 backup_port v → eth2\n");
+}
+
 /* In repair, too, where up and down of what is there is nobody's business: all comes back as it was. */
 static void another_mode_makes_a_bond_anew(void **state)
 {
@@ -470,6 +524,7 @@ int main(void)
         cmocka_unit_test(an_option_changes_live),
         cmocka_unit_test(another_id_makes_a_vlan_anew_with_what_is_on_it),
         cmocka_unit_test(another_parent_makes_a_vlan_anew),
+        cmocka_unit_test(a_backup_port_that_leaves_is_dropped_first),
         cmocka_unit_test(another_mode_makes_a_bond_anew),
         cmocka_unit_test(a_bond_is_made_again_with_what_its_mode_takes),
         cmocka_unit_test(nothing_of_others_goes_with_it),
