@@ -298,6 +298,7 @@ static void accept(struct reconciler *reconciler, struct request *request)
     int result;
 
     hand_copy(&reconciler->hands, &before);
+    hand_bind(&request->hands, &change->wanted);
     if (request->sets_hands) /* on record before it is final; a daemon that is killed in between takes it back */
         hand_accept(reconciler, &request->hands);
     if (reconciler->journal.pending) /* a transaction: its copy is that of all changes so far */

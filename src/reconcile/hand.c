@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/hwaddr.h"
 #include "reconcile/reconcile_internal.h"
 
 const struct hand *hand_find(const struct hand_list *list, const char *name)
@@ -31,8 +32,9 @@ void hand_set(struct hand_list *list, const char *name, bool up)
 
     hand_drop(list, name);
     hand = APPEND(list->items, list->count);
+    *hand = (struct hand){.up = up};
     text_copy(hand->name, sizeof(hand->name), name);
-    hand->up = up;
+    text_copy(hand->lasting, sizeof(hand->lasting), hwaddr_is_name(name) ? name : "");
 }
 
 void hand_copy(const struct hand_list *list, struct hand_list *ret_copy)
@@ -46,8 +48,31 @@ void hand_clear(struct hand_list *list)
     *list = (struct hand_list){0};
 }
 
-void hand_overlay(const struct hand_list *list, struct network *network)
+static void bind_to(struct hand_list *list, const struct interface *interface)
 {
+    char lasting[INTERFACE_NAME_SIZE];
+
+    hwaddr_name(interface->hwaddr, lasting);
+    for (size_t i = 0; i < list->count; i++) {
+        struct hand *hand = &list->items[i];
+
+        if (text_equal(hand->lasting, lasting))
+            text_copy(hand->name, sizeof(hand->name), interface->name);
+        else if (text_equal(hand->name, interface->name))
+            text_copy(hand->lasting, sizeof(hand->lasting), lasting);
+    }
+}
+
+void hand_bind(struct hand_list *list, const struct network *network)
+{
+    for (size_t i = 0; i < network->count; i++)
+        if (network->items[i]->by_mac)
+            bind_to(list, network->items[i]);
+}
+
+void hand_overlay(struct hand_list *list, struct network *network)
+{
+    hand_bind(list, network);
     for (size_t i = 0; i < list->count; i++) {
         struct interface *interface = network_find(network, list->items[i].name);
 
@@ -56,14 +81,17 @@ void hand_overlay(const struct hand_list *list, struct network *network)
     }
 }
 
-/* -- in RUN_DIR: a line "up NAME" or "down NAME" each ------------------------------------------------------------------------------ */
+/* -- in RUN_DIR: a line "up NAME" or "down NAME" each, with the name that lasts ------------------------------------------------------ */
 
 char *hand_text(const struct hand_list *list)
 {
     struct text text = {0};
 
-    for (size_t i = 0; i < list->count; i++)
-        text_format(&text, "%s %s\n", list->items[i].up ? "up" : "down", list->items[i].name);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct hand *hand = &list->items[i];
+
+        text_format(&text, "%s %s\n", hand->up ? "up" : "down", *hand->lasting ? hand->lasting : hand->name);
+    }
     return text_take(&text);
 }
 
@@ -76,7 +104,7 @@ static void parse(const char *text, struct hand_list *ret_list)
     while (rest && (line = strsep(&rest, "\n"))) {
         char *name = strchr(line, ' ');
 
-        if (name && !text_interface_name_fault(name + 1))
+        if (name && (hwaddr_is_name(name + 1) || !text_interface_name_fault(name + 1)))
             hand_set(ret_list, name + 1, text_starts(line, "up "));
     }
 }

@@ -193,6 +193,7 @@ void lease_follow(struct reconciler *reconciler)
 
     struct network wanted = {0};
 
+    hand_bind(&reconciler->hands, &reconciler->wanted); /* which was bound just now; repair, which would do that too, may be off */
     forget(reconciler);
     if (!providers->dhcp_follow || (reconciler->queue.running && reconciler->queue.running->moves_leases))
         return;

@@ -22,7 +22,8 @@ void run_plan(struct reconciler *reconciler, struct plan *plan, run_done done, v
 
 struct hand_list {
     struct hand {
-        char name[INTERFACE_NAME_SIZE];
+        char name[INTERFACE_NAME_SIZE];    /* as it is called now */
+        char lasting[INTERFACE_NAME_SIZE]; /* hwaddr_name() of one that its file names by its MAC address alone; else "" */
         bool up; /* else down */
     } *items;
     size_t count;
@@ -33,8 +34,11 @@ void hand_set(struct hand_list *list, const char *name, bool up);
 void hand_drop(struct hand_list *list, const char *name);
 void hand_copy(const struct hand_list *list, struct hand_list *ret_copy);
 void hand_clear(struct hand_list *list);
-/* WANTED of the files becomes WANTED: what was taken down is left alone, what was brought up is kept, both whatever its ONBOOT. */
-void hand_overlay(const struct hand_list *list, struct network *network);
+/* The names become those of a network that is bound (hwaddr.h): whoever was taken down stays so when it comes under another name. */
+void hand_bind(struct hand_list *list, const struct network *network);
+/* Binds, then WANTED of the files becomes WANTED: what was taken down is left alone, what was brought up is kept, both whatever its
+ * ONBOOT. */
+void hand_overlay(struct hand_list *list, struct network *network);
 void hand_load(struct reconciler *reconciler); /* from RUN_DIR */
 char *hand_text(const struct hand_list *list); /* as it is kept; the caller's */
 void hand_restore(struct reconciler *reconciler, const char *text);

@@ -61,6 +61,46 @@ eventually "  and the plan is empty" trestle plan
 ip link delete usb3
 eventually "unplugged, it is waited for again" reason_is late "waits for a NIC with MAC address 52:54:00:00:00:22"
 
+# --- what was taken down by hand is meant by its MAC address, too ---
+taken_down() { reason_is "$1" "taken down by hand (ifdown): 'trestle ifup $1' or 'trestle apply' brings it up"; } # INTERFACE
+check "ifdown takes one that is not there" trestle ifdown late
+check "  which its status says" reason_is late "taken down by hand (ifdown): 'trestle ifup 525400:000022' or 'trestle apply' brings it up"
+nic usb3 52:54:00:00:00:22
+eventually "plugged in, it stays down" taken_down usb3
+daemon_stop
+daemon_start
+check "  also for a new daemon" taken_down usb3
+check "  and has got nothing" has usb3 ""
+check "ifup finds it" trestle ifup late
+check "  and brings it up" has usb3 "usb3 203.0.113.1"
+check "  and nothing is by hand" test ! -s "$RUN/by-hand"
+check "ifdown takes one that is there" trestle ifdown usb3
+daemon_stop
+ip link delete usb3
+nic usb9 52:54:00:00:00:22
+daemon_start
+check "plugged in under another name, it stays down" taken_down usb9
+check "  and has got nothing" has usb9 ""
+nic usb3 52:54:00:00:00:23 # another one
+file ifcfg-usb3 DEVICE=usb3 IPADDR=203.0.113.3 PREFIX=24 ARPCHECK=no
+check "the name that it had is another's" trestle ifup usb3
+check "  who comes up" has usb3 "usb3 203.0.113.3"
+check "  alone" taken_down usb9
+rm "$NET/ifcfg-usb3"
+ip link delete usb3
+check "apply brings it up, without repair" trestle apply --no-repair
+check "  as its file says" has usb9 "usb9 203.0.113.1"
+check "down again" trestle ifdown late
+ip link delete usb9
+nic usb3 52:54:00:00:00:22
+eventually "it is known without repair" taken_down usb3
+check "ifup then" trestle ifup late
+check "  brings it up" has usb3 "usb3 203.0.113.1"
+check "  and nothing is by hand then" test ! -s "$RUN/by-hand"
+check "with repair again" trestle apply --repair
+ip link delete usb3
+eventually "and unplugged again" reason_is late "waits for a NIC with MAC address 52:54:00:00:00:22"
+
 # --- two of something ---
 nic usb3 52:54:00:00:00:22
 nic usb4 52:54:00:00:00:22
