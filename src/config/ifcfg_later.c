@@ -16,10 +16,15 @@ static bool is_ipv4(const char *value)
     return inet_pton(AF_INET, value, bytes) == 1;
 }
 
+/* As resolv.conf takes it: fe80::1%eth0, too. */
 static bool is_address(const char *value)
 {
+    CLEANUP(freep) char *address = memory_string(value);
+    char *zone = strchr(address, '%');
     uint8_t bytes[16];
-    return is_ipv4(value) || inet_pton(AF_INET6, value, bytes) == 1;
+    if (zone)
+        *zone++ = 0;
+    return (!zone && is_ipv4(address)) || (inet_pton(AF_INET6, address, bytes) == 1 && (!zone || !text_interface_name_fault(zone)));
 }
 
 static bool is_yes_or_no(const char *value)

@@ -351,6 +351,9 @@ static void test_later_keys(void **state)
     (void)state;
     static const struct network_case cases[] = {
         ONE("DEVICE=eth0\nDNS1=1.1.1.1\nDNS2=2001:db8::1\nDOMAIN='example.org. a_b.example'\nSEARCH=lan\n", LATER("DNS1, DNS2, DOMAIN, SEARCH")),
+        ONE("DEVICE=eth0\nDNS1=fe80::1%eth0\nDNS2=fe80::1%2\n", LATER("DNS1, DNS2")),
+        ONE("DEVICE=eth0\nDNS1=fe80::1%\n", WRONG("2:6", "DNS1", "an IPv4 or IPv6 address", "fe80::1%")),
+        ONE("DEVICE=eth0\nDNS1=192.0.2.1%eth0\n", WRONG("2:6", "DNS1", "an IPv4 or IPv6 address", "192.0.2.1%eth0")),
         ONE("DEVICE=eth0\nDNS1=1.1.1\n", WRONG("2:6", "DNS1", "an IPv4 or IPv6 address", "1.1.1")),
         ONE("DEVICE=eth0\nDNS1=ns.example.org\n", WRONG("2:6", "DNS1", "an IPv4 or IPv6 address", "ns.example.org")),
         ONE("DEVICE=eth0\nDNS1=x\nDNS1=1.1.1.1\n",
