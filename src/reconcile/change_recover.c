@@ -32,12 +32,26 @@ static void pending_taken_back(void *context, int result, const struct error *er
     reconciler->recovered(reconciler);
 }
 
+/* Which addresses are not to be announced the applied copy says, as WANTED is not read yet. */
+static void announce_back(struct reconciler *reconciler, const struct plan *plan)
+{
+    struct problems problems = {0};
+
+    if (!reconciler->journal.pending)
+        reconciler->files.read_applied(files_of(reconciler), &reconciler->wanted, &problems);
+    problems_clear(&problems);
+    host_bind(reconciler, &reconciler->wanted);
+    duplicate_announce_back(reconciler, plan);
+    if (!reconciler->journal.pending)
+        network_clear(&reconciler->wanted);
+}
+
 static void recovery_ended(void *context, int result, const struct error *err, const struct plan *plan)
 {
     struct reconciler *reconciler = context;
     struct error failure = {0};
 
-    (void)result, (void)err, (void)plan; /* each step that failed is in the log */
+    (void)result, (void)err; /* each step that failed is in the log */
     change_put_files_back(reconciler, &reconciler->journal.running.before, false, &failure);
     if (reconciler->journal.running.hands)
         hand_restore(reconciler, reconciler->journal.running.hands);
@@ -49,6 +63,8 @@ static void recovery_ended(void *context, int result, const struct error *err, c
     }
     if (reconciler->journal.pending)
         resume_pending(reconciler);
+    if (plan)
+        announce_back(reconciler, plan);
     reconciler->recovered(reconciler);
 }
 

@@ -157,6 +157,18 @@ rm "$CONFIG/network/ifcfg-br9"
 daemon_stop
 daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
 settled() { is_old || is_new; }
+# The peer takes others for the host's addresses, of which those of eth0 are announced.
+knows() { same "$2" "$(on peer ip -j neighbour show "$1" | jq -r '.[].lladdr')"; } # ADDRESS MAC
+write_old
+echo ARPUPDATE=no >>"$br0"
+check "the old state, with something that is not announced" trestle apply
+write_new
+crashes_at 8 trestle apply || fail "an apply has no message 8"
+on peer ip neighbour replace 192.0.2.1 lladdr 02:00:00:00:00:99 dev eth0 nud stale
+on peer ip neighbour replace 198.51.100.1 lladdr 02:00:00:00:00:99 dev eth1 nud stale
+daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
+eventually "the next daemon announces what it takes back" knows 192.0.2.1 "$(cat /sys/class/net/eth0/address)"
+check "but for what its file says not to" knows 198.51.100.1 02:00:00:00:00:99
 walk() { # NAME COMMAND...
 	local n old_count=0 new_count=0
 	for ((n = 1; n < 200; n++)); do
