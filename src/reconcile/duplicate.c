@@ -442,6 +442,29 @@ static bool any_pending(const struct reconciler *reconciler)
     return false;
 }
 
+static void add_problem(const struct check *check, const struct interface *wanted, struct problems *problems)
+{
+    char line[200];
+
+    say_taken(check, line, sizeof(line));
+    problems_add(problems, false, wanted->file, 0, 0, "%s: %s", wanted->name, line);
+}
+
+static const struct interface *interface_of_taken(const struct check *check, const struct network *wanted)
+{
+    return check->state == CHECK_TAKEN ? network_find(wanted, check->interface) : NULL;
+}
+
+static void add_problems(const struct reconciler *reconciler, struct request *request)
+{
+    for (const struct check *check = reconciler->checks; check; check = check->next) {
+        const struct interface *wanted = interface_of_taken(check, &reconciler->wanted);
+
+        if (wanted && request_acts_on(request, check->interface))
+            add_problem(check, wanted, &request->problems);
+    }
+}
+
 void duplicate_finish(struct reconciler *reconciler, int result, const struct error *err, const struct plan *plan)
 {
     struct request *request = reconciler->queue.running;
@@ -453,7 +476,7 @@ void duplicate_finish(struct reconciler *reconciler, int result, const struct er
         duplicate_follow(reconciler);
     if (failed || !any_pending(reconciler)) {
         if (!failed && plan->all_or_nothing)
-            duplicate_problems(reconciler, &reconciler->wanted, &request->problems);
+            add_problems(reconciler, request);
         queue_finish(reconciler, &reconciler->queue, result, err, plan);
         return;
     }
@@ -470,6 +493,41 @@ void duplicate_finish(struct reconciler *reconciler, int result, const struct er
     queue_postpone(reconciler, &reconciler->queue);
 }
 
+/* NULL: the step was taken. */
+static void tell_step(const struct reconciler *reconciler, const struct step *step, const char *fault)
+{
+    const struct interface *wanted = network_find(&reconciler->wanted, step->interface);
+
+    for (struct check_waiter *waiter = reconciler->check_waiters; waiter; waiter = waiter->next) {
+        if (!request_acts_on(waiter->request, step->interface))
+            continue;
+        if (fault)
+            problems_add(&waiter->request->problems, false, wanted ? wanted->file : NULL, 0, 0, "%s", fault);
+        else
+            plan_add(&waiter->plan, step->op, step->object, "%s", step->text);
+    }
+}
+
+/* The error is that of the first step that failed; which others were left out behind it, the kernel shows. */
+void duplicate_tell(const struct reconciler *reconciler, const struct plan *plan, const struct error *err)
+{
+    const char *fault = err ? err->text : NULL;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct step *step = &plan->steps[i];
+        CLEANUP(freep) char *left_out = memory_format("%s: %s: was left out, because of that", step->object, step->text);
+
+        if (!duplicate_adds(reconciler, step->interface))
+            continue;
+        if (!err || step_shows(step, host_observed(reconciler))) {
+            tell_step(reconciler, step, NULL);
+            continue;
+        }
+        tell_step(reconciler, step, fault ? fault : left_out);
+        fault = NULL;
+    }
+}
+
 void duplicate_added(struct reconciler *reconciler)
 {
     struct check_waiter *waiter = reconciler->check_waiters, *next;
@@ -480,7 +538,7 @@ void duplicate_added(struct reconciler *reconciler)
     for (; waiter; waiter = next) {
         next = waiter->next;
         if (waiter->plan.all_or_nothing)
-            duplicate_problems(reconciler, &reconciler->wanted, &waiter->request->problems);
+            add_problems(reconciler, waiter->request);
         queue_answer(waiter->request, waiter->result, waiter->result < 0 ? &waiter->err : NULL, &waiter->plan);
         waiter_free(waiter);
     }
@@ -491,13 +549,10 @@ void duplicate_added(struct reconciler *reconciler)
 void duplicate_problems(const struct reconciler *reconciler, const struct network *wanted, struct problems *problems)
 {
     for (const struct check *check = reconciler->checks; check; check = check->next) {
-        const struct interface *interface = check->state == CHECK_TAKEN ? network_find(wanted, check->interface) : NULL;
-        char line[200];
+        const struct interface *interface = interface_of_taken(check, wanted);
 
-        if (!interface)
-            continue;
-        say_taken(check, line, sizeof(line));
-        problems_add(problems, false, interface->file, 0, 0, "%s: %s", interface->name, line);
+        if (interface)
+            add_problem(check, interface, problems);
     }
 }
 

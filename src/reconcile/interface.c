@@ -108,7 +108,6 @@ static int plan_up(struct reconciler *reconciler, struct request *request, struc
     CLEANUP(freep) char *file = read_files(reconciler, request, &request->change.wanted);
     const struct interface *meant;
     struct network wanted = {0};
-    struct hand_list acts = {0};
     bool postponed;
 
     reason_remember_files(reconciler, &request->problems);
@@ -119,17 +118,16 @@ static int plan_up(struct reconciler *reconciler, struct request *request, struc
         return -err->code;
     network_copy(&request->change.wanted, &wanted);
     hand_overlay(&reconciler->hands, &wanted);
-    add_up(&wanted, meant->name, &acts);
-    remember_up(&acts, &request->change.wanted, &request->hands);
-    for (size_t i = 0; i < acts.count; i++)
-        host_note_seen(host_observed(reconciler), acts.items[i].name, &request->change.wanted);
-    keep_only(&acts, &wanted);
+    add_up(&wanted, meant->name, &request->acts);
+    remember_up(&request->acts, &request->change.wanted, &request->hands);
+    for (size_t i = 0; i < request->acts.count; i++)
+        host_note_seen(host_observed(reconciler), request->acts.items[i].name, &request->change.wanted);
+    keep_only(&request->acts, &wanted);
     postponed = duplicate_ask(reconciler, request, &wanted);
     if (!postponed) {
         lease_diff(reconciler, &wanted, plan, &request->problems);
         claim_warn(reconciler, &wanted, &request->problems);
     }
-    hand_clear(&acts);
     network_clear(&wanted);
     if (!postponed && request->problems.errors)
         return error_set(err, EINVAL, "%s: can't be brought up as %s states it: nothing was changed", request->word, file ? file : "its file");
@@ -235,27 +233,26 @@ static int plan_down(struct reconciler *reconciler, struct request *request, str
     const struct interface *meant = find_meant(request, &reconciler->wanted, file, err), *link;
     struct network wanted = {0}, previous = {0};
     struct problems old = {0}; /* of files that don't change */
-    struct hand_list acts = {0};
+    struct hand_list *acts = &request->acts;
 
     if (!meant)
         return -err->code;
-    hand_set(&acts, meant->name, false);
-    add_empty_bridge(&reconciler->wanted, observed, meant, &acts);
+    hand_set(acts, meant->name, false);
+    add_empty_bridge(&reconciler->wanted, observed, meant, acts);
     reconciler->files.read_edited(reconciler->files.context, &(struct file_edits){0}, &request->change.wanted, &old);
     problems_clear(&old);
     host_bind(reconciler, &request->change.wanted);
     network_copy(&reconciler->wanted, &wanted);
     network_copy(&reconciler->wanted, &previous);
     keep_only(&(struct hand_list){0}, &wanted);
-    for (size_t i = 0; i < acts.count; i++)
-        hand_set(&request->hands, acts.items[i].name, false);
+    for (size_t i = 0; i < acts->count; i++)
+        hand_set(&request->hands, acts->items[i].name, false);
     link = network_find(observed, meant->name);
-    if (link && is_deleted(observed, link, &acts))
-        add_upper(observed, link->name, &acts);
-    for (size_t i = 0; i < acts.count; i++)
-        want_down(&wanted, &previous, observed, acts.items[i].name, &acts);
+    if (link && is_deleted(observed, link, acts))
+        add_upper(observed, link->name, acts);
+    for (size_t i = 0; i < acts->count; i++)
+        want_down(&wanted, &previous, observed, acts->items[i].name, acts);
     network_diff(&wanted, &previous, observed, true, plan, &request->problems);
-    hand_clear(&acts);
     network_clear(&wanted);
     network_clear(&previous);
     return 0;
@@ -269,6 +266,7 @@ static void interface_begin(struct reconciler *reconciler, struct request *reque
     struct error err = {0};
     int result = change_may_begin(reconciler, request, &err);
 
+    hand_clear(&request->acts);
     hand_clear(&request->hands);
     hand_copy(&reconciler->hands, &request->hands);
     if (result == 0)

@@ -345,6 +345,7 @@ static void addresses_ended(void *context, int result, const struct error *err, 
 {
     struct reconciler *reconciler = context;
 
+    duplicate_tell(reconciler, plan, err);
     queue_finish(reconciler, &reconciler->queue, result, err, plan);
     duplicate_forget_free(reconciler);
     duplicate_added(reconciler);

@@ -16,6 +16,11 @@ struct request *request_new(const char *name, reconcile_done done, void *context
     return request;
 }
 
+bool request_acts_on(const struct request *request, const char *interface)
+{
+    return !request->acts.count || hand_find(&request->acts, interface);
+}
+
 static void request_free(struct request *request)
 {
     free(request->name);
@@ -25,6 +30,7 @@ static void request_free(struct request *request)
     iface_move_free(request->iface);
     free(request->word);
     hand_clear(&request->hands);
+    hand_clear(&request->acts);
     change_clear(&request->change);
     problems_clear(&request->problems);
     free(request);

@@ -158,6 +158,7 @@ struct request {
     bool moves_leases;        /* a DHCP lease has gone over, and WANTED says so at the end only */
     char *word; /* ifup, ifdown: which interface */
     bool up;
+    struct hand_list acts; /* ifup, ifdown: what it does, to which interfaces; empty: it is about all */
     bool sets_hands; /* once it is through, `hands` counts */
     struct hand_list hands;
 };
@@ -171,6 +172,7 @@ void queue_init(struct queue *queue, struct reconciler *reconciler);
 /* Ends what runs and what waits with -ECANCELED. */
 void queue_clear(struct queue *queue, struct reconciler *reconciler);
 struct request *request_new(const char *name, reconcile_done done, void *context);
+bool request_acts_on(const struct request *request, const char *interface); /* Is it the requester's business? */
 void queue_add(struct reconciler *reconciler, struct queue *queue, struct request *request);
 /* Of one that is in no queue: tells the requester, and frees the request. */
 void queue_answer(struct request *request, int result, const struct error *err, const struct plan *plan);
@@ -320,6 +322,8 @@ void duplicate_plan(struct reconciler *reconciler);        /* a plan is made now
 void duplicate_forget_free(struct reconciler *reconciler); /* what came to be free has been added */
 /* Tells those who waited, when there is nothing left to wait for. */
 void duplicate_added(struct reconciler *reconciler);
+/* Those who wait are told which steps were taken for what came to be free, and which were not: err, which is NULL when all were. */
+void duplicate_tell(const struct reconciler *reconciler, const struct plan *plan, const struct error *err);
 /* Those that are taken, as errors. */
 void duplicate_problems(const struct reconciler *reconciler, const struct network *wanted, struct problems *problems);
 void duplicate_reason(const struct reconciler *reconciler, const char *interface, struct text *line);

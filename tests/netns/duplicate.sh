@@ -89,6 +89,35 @@ apply 1
 check "the free one came to the bridge" has br0 10.1.0.10/24
 check "apply names the other" grep -q "br0: Error, some other host ($mac) already uses address 10.1.0.9\." /run/apply
 check "status too" says br0 "some other host \($mac\) already uses address 10\.1\.0\.9"
+
+# --- what plan lists is what apply tells, also of what comes later, in a plan of its own ---
+rm "$CONFIG/network/ifcfg-br0" "$CONFIG/network/ifcfg-eth0"
+apply 0
+printf '%s\n' DEVICE=eth0 BRIDGE=br0 >"$CONFIG/network/ifcfg-eth0"
+printf '%s\n' DEVICE=br0 TYPE=Bridge STP=no DELAY=0 IPADDR0=10.1.0.10 PREFIX0=24 GATEWAY=10.1.0.1 >"$CONFIG/network/ifcfg-br0"
+echo 10.9.0.0/16 via 10.1.0.1 >"$CONFIG/network/route-br0"
+plan=$(trestle --json plan | jq -c '.steps | sort') || true
+told=$(trestle --json apply)
+check "as JSON" same "$plan" "$(jq -c '.steps | sort' <<<"$told")"
+check "with their number" jq -e '.changes == (.steps | length)' <<<"$told"
+check "the address is among them" grep -q 'add address 10.1.0.10/24 to br0' <<<"$told"
+check "so is the route behind it" grep -q 'add route 10.9.0.0/16 via 10.1.0.1 by br0' <<<"$told"
+printf '%s\n' IPADDR1=10.1.0.11 PREFIX1=24 >>"$CONFIG/network/ifcfg-br0"
+rm "$CONFIG/network/ifcfg-eth1"
+check "ifdown tells of the interface alone" not grep -q eth1 <<<"$(trestle ifdown br0)"
+check "ifup tells of the addresses that came later" grep -qx 'add address 10.1.0.11/24 to br0' <<<"$(trestle ifup br0)"
+
+# --- one that fails then ---
+printf '%s\n' DEVICE=br0 TYPE=Bridge STP=no DELAY=0 IPADDR0=10.1.0.12 PREFIX0=24 >"$CONFIG/network/ifcfg-br0"
+echo 10.9.0.0/16 via 10.1.0.1 src 10.77.0.1 >"$CONFIG/network/route-br0"
+trestle ifdown br0 >/dev/null
+apply 1
+check "what fails is told, with its file" grep -q "$CONFIG/network/ifcfg-br0: br0: add route 10.9.0.0/16 via 10.1.0.1 src 10.77.0.1: " /run/apply
+check "it is not among what was done" not grep -q '^add route 10.9' /run/apply
+check "what was done is" grep -q '^add address 10.1.0.12/24 to br0' /run/apply
+rm "$CONFIG/network/route-br0"
+printf '%s\n' DEVICE=br0 TYPE=Bridge STP=no DELAY=0 IPADDR0=10.1.0.10 PREFIX0=24 >"$CONFIG/network/ifcfg-br0"
+apply 0
 daemon_stop
 daemon_start
 check "a restart asks for nothing that is there" has br0 10.1.0.10/24
