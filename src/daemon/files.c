@@ -56,18 +56,18 @@ void files_free(struct files *files)
 
 /* -- reading ---------------------------------------------------------------------------------------------------------------------- */
 
-static void read_directories(struct files *files, struct problems *problems)
+static void read_directories(const struct files *files, struct config_files *ret_files, struct problems *problems)
 {
-    config_files_clear(&files->read);
     for (size_t i = 0; i < files->settings->network_directory_count; i++)
-        config_files_read(files->settings->network_directories[i], &files->read, problems);
+        config_files_read(files->settings->network_directories[i], ret_files, problems);
 }
 
 static void files_read_network(void *context, struct network *ret_network, struct problems *problems)
 {
     struct files *files = context;
 
-    read_directories(files, problems);
+    config_files_clear(&files->read);
+    read_directories(files, &files->read, problems);
     config_network(&files->read, false, ret_network, problems);
 }
 
@@ -115,6 +115,20 @@ static void read_mixed(const struct config_files *now, const struct config_files
         qsort(ret_mixed->items, ret_mixed->count, sizeof(*ret_mixed->items), compare_files);
 }
 
+/* A copy of the files as it was applied. */
+static void read_copy(const struct files *files, const char *directory, struct config_files *ret_files)
+{
+    struct config_files now = {0}, applied = {0};
+    struct problems ignored = {0};
+
+    read_directories(files, &now, &ignored);
+    applied_read(directory, &applied);
+    read_mixed(&now, &applied, NULL, ret_files);
+    config_files_clear(&now);
+    config_files_clear(&applied);
+    problems_clear(&ignored);
+}
+
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -141,8 +155,7 @@ static void files_read_interface(void *context, const char *word, const uint8_t 
     struct problems found = {0};
     const struct config_file *meant;
 
-    for (size_t i = 0; i < files->settings->network_directory_count; i++)
-        config_files_read(files->settings->network_directories[i], &now, &found);
+    read_directories(files, &now, &found);
     problems_clear(&found);
     applied_read(applied_latest(files->applied), &applied);
     meant = config_find(&now, word, mac);
@@ -194,7 +207,7 @@ static void files_read_start(void *context, struct network *ret_network, struct 
 
     if (applied_is_current(files->applied) || was_unconfirmed(files)) {
         config_files_clear(&files->read);
-        applied_read(applied_directory(files->applied), &files->read);
+        read_copy(files, applied_directory(files->applied), &files->read);
         config_network(&files->read, false, ret_network, problems);
         return;
     }
@@ -268,7 +281,7 @@ static void files_resume_applied(void *context, struct network *ret_network, str
 
     applied_resume(files->applied);
     config_files_clear(&files->read);
-    applied_read(applied_latest(files->applied), &files->read);
+    read_copy(files, applied_latest(files->applied), &files->read);
     config_network(&files->read, false, ret_network, problems);
 }
 
@@ -279,7 +292,7 @@ static void files_read_applied(void *context, struct network *ret_network, struc
     struct files *files = context;
 
     config_files_clear(&files->read);
-    applied_read(applied_directory(files->applied), &files->read);
+    read_copy(files, applied_directory(files->applied), &files->read);
     config_network(&files->read, false, ret_network, problems);
 }
 
@@ -299,7 +312,7 @@ static void files_read_edited(void *context, const struct file_edits *edits, str
     struct files *files = context;
     struct config_files applied = {0};
 
-    applied_read(applied_latest(files->applied), &applied);
+    read_copy(files, applied_latest(files->applied), &applied);
     config_files_clear(&files->read);
     for (size_t i = 0; i < applied.count; i++)
         if (applied.items[i].text && !find_edit(edits, applied.items[i].name))

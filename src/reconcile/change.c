@@ -294,6 +294,7 @@ static void accept(struct reconciler *reconciler, struct request *request)
 {
     struct change *change = &request->change;
     struct hand_list before;
+    struct problems troubles = {0};
     struct error err = {0};
     int result;
 
@@ -316,8 +317,9 @@ static void accept(struct reconciler *reconciler, struct request *request)
     change_want(reconciler, &change->wanted);
     if (request->sets_repair)
         reconciler->repair = request->repair;
-    result = host_verify(reconciler, &request->problems, &err);
-    host_remember_troubles(reconciler, &request->problems);
+    result = host_verify(reconciler, request, &troubles, &err);
+    host_remember_troubles(reconciler, &troubles);
+    problems_clear(&troubles);
     finish(reconciler, result, result ? &err : NULL);
 }
 

@@ -119,7 +119,7 @@ static void settled(void *context, int result, const struct error *err, const st
 
     (void)result, (void)err, (void)plan; /* what is left undone shows below */
     if (!failure.code)
-        host_verify(reconciler, &request->problems, &failure);
+        host_verify(reconciler, request, NULL, &failure);
     queue_finish(reconciler, &reconciler->queue, -failure.code, failure.code ? &failure : NULL, NULL);
     host_schedule(reconciler, 0.);
 }

@@ -307,15 +307,37 @@ static bool is_on_its_way(const struct reconciler *reconciler, const struct step
     return (step->op == STEP_ADDRESS_ADD || step->op == STEP_ROUTE_ADD) && duplicate_adds(reconciler, step->interface);
 }
 
-static const struct step *find_undone(const struct reconciler *reconciler, const struct plan *plan)
+static const struct step *find_undone(const struct reconciler *reconciler, const struct request *request, const struct plan *plan)
 {
     for (size_t i = 0; i < plan->count; i++)
-        if (!is_on_its_way(reconciler, &plan->steps[i]))
+        if (request_acts_on(request, plan->steps[i].interface) && !is_on_its_way(reconciler, &plan->steps[i]))
             return &plan->steps[i];
     return NULL;
 }
 
-int host_verify(struct reconciler *reconciler, struct problems *known, struct error *err)
+/* The text of a problem of an interface begins with its name. */
+static bool is_of_request(const struct request *request, const struct problem *problem)
+{
+    char name[INTERFACE_NAME_SIZE];
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(problem->text, " "), problem->text);
+    if (*name)
+        name[strlen(name) - 1] = '\0'; /* the colon */
+    return request_acts_on(request, name);
+}
+
+/* request: only what is its business; NULL = all. */
+static void add_new(struct problems *known, const struct problems *found, const struct request *request)
+{
+    for (size_t i = 0; i < found->count; i++) {
+        const struct problem *problem = &found->items[i];
+
+        if (!has_problem(known, problem->text) && (!request || is_of_request(request, problem)))
+            problems_add(known, problem->warning, problem->file, problem->line, problem->column, "%s", problem->text);
+    }
+}
+
+int host_verify(struct reconciler *reconciler, struct request *request, struct problems *troubles, struct error *err)
 {
     struct plan plan = {0};
     struct problems problems = {0};
@@ -328,16 +350,15 @@ int host_verify(struct reconciler *reconciler, struct problems *known, struct er
     leave_to_repair(&wanted, host_observed(reconciler));
     duplicate_withhold(reconciler, &wanted);
     host_diff(reconciler, &wanted, &none, true, &plan, &problems);
-    undone = find_undone(reconciler, &plan);
+    undone = find_undone(reconciler, request, &plan);
     if (undone)
         result = error_set(err, EIO, "every step was taken, but the kernel does not show it: still to do: %s: %s%s", undone->object,
                            undone->text, plan.count > 1 ? ", and more: see 'trestle plan'" : "");
-    for (size_t i = 0; i < problems.count; i++) {
-        const struct problem *problem = &problems.items[i];
-
-        if (!has_problem(known, problem->text))
-            problems_add(known, problem->warning, problem->file, problem->line, problem->column, "%s", problem->text);
+    if (troubles) {
+        add_new(troubles, &request->problems, NULL);
+        add_new(troubles, &problems, NULL);
     }
+    add_new(&request->problems, &problems, request);
     plan_clear(&plan);
     problems_clear(&problems);
     network_clear(&wanted);

@@ -264,8 +264,9 @@ void iface_warn(const struct reconciler *reconciler, const struct move *move, st
 
 /* host.c */
 /* Says what the kernel shows otherwise than what is wanted, after everything was done. What it can't do at all may have shown only
- * now, and is no failure: it goes to `known`. */
-int host_verify(struct reconciler *reconciler, struct problems *known, struct error *err);
+ * now, and is no failure: it becomes a problem of the request. Interfaces that the request is not about are `troubles` alone, with all
+ * else (NULL: nobody asks). */
+int host_verify(struct reconciler *reconciler, struct request *request, struct problems *troubles, struct error *err);
 void host_remember_troubles(struct reconciler *reconciler, const struct problems *problems);
 const struct network *host_observed(const struct reconciler *reconciler);
 /* Of a network that was just read: NICs that files name by their MAC address alone get their names. WANTED is bound anew before every

@@ -196,6 +196,24 @@ check "an ifup that fails" not trestle ifup eth2
 check "  leaves all as it was" is_as "$state"
 printf 'NAME="office lan"\nDEVICE=eth2\nIPADDR=203.0.113.1\nPREFIX=24\n' >"$network/ifcfg-lan"
 
+# --- what is wrong elsewhere is no business of ifup and ifdown ---
+echo DEVICE=eth7 >"$network/ifcfg-eth7"
+printf 'HWADDR=52:54:00:00:00:77\nIPADDR=198.51.100.1\nPREFIX=24\n' >"$network/ifcfg-waits"
+check "apply tells of a NIC that is not there" fails_with 1 "eth7: no such interface" trestle apply
+for verb in ifdown:destroyed ifup:started; do
+	output=$(trestle ${verb%:*} eth2 2>&1) || fail "${verb%:*} of another: $output"
+	check "${verb%:*} of another does not" not grep -qE 'eth7|52.?54|could not' <<<"$output"
+	check "  and ends with what became of it" same "Interface eth2 ${verb#*:}" "$(tail -n1 <<<"$output")"
+done
+check "status goes on telling" grep -q "trouble: $network/ifcfg-eth7: eth7: no such interface" <<<"$(trestle status)"
+check "ifup of that one fails" fails_with 1 "eth7: no such interface" trestle ifup eth7
+daemon_stop
+daemon_start
+check "a new daemon names the files as they are called where they are edited" \
+	same "$network/ifcfg-lan" "$(trestle --json iface-dump eth2 | jq -r .file)"
+rm "$network/ifcfg-eth7" "$network/ifcfg-waits"
+trestle apply >/dev/null
+
 # --- lists ---
 ip link add idle0 type bridge
 eventually "iface-list --inactive has what is down" sh -c "$cli iface-list --inactive | grep -E '^ idle0 +inactive'"
