@@ -95,9 +95,13 @@ void api_network_plan(struct api_request *request)
 {
     struct plan plan = {0};
     struct problems problems = {0};
+    bool is_taken;
+    json_t *json;
 
-    reconcile_plan(request->api->reconciler, &plan, &problems);
-    api_answer_json(request, MHD_HTTP_OK, plan_members(&plan, &problems));
+    is_taken = reconcile_plan(request->api->reconciler, &plan, &problems);
+    json = plan_members(&plan, &problems);
+    json_object_set_new(json, "refused", json_boolean(!is_taken));
+    api_answer_json(request, MHD_HTTP_OK, json);
     plan_clear(&plan);
     problems_clear(&problems);
 }

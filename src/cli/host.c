@@ -35,6 +35,8 @@ int host_plan(struct command *command)
         output_json(plan);
     } else {
         output_problems(command, json_object_get(plan, "problems"));
+        if (changes && document_boolean(plan, "refused", false))
+            printf("Nothing of this is applied until the errors are mended:\n");
         host_print_steps(plan);
         if (changes == 0 && !has_errors(json_object_get(plan, "problems")))
             printf("Nothing to do: everything is as the files want it\n");

@@ -88,11 +88,13 @@ static void plan_machines(struct reconciler *reconciler, struct plan *plan)
     }
 }
 
-void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems)
+bool reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems)
 {
     struct network files = {0}, with_taps = {0};
+    bool is_taken;
 
     reconciler->files.read_network(reconciler->files.context, &files, problems);
+    is_taken = !problems->errors;
     host_bind(reconciler, &files);
     reason_remember_files(reconciler, problems);
     host_plan_lost_taps(reconciler, ret_plan);
@@ -107,6 +109,7 @@ void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct
     plan_machines(reconciler, ret_plan);
     network_clear(&files);
     network_clear(&with_taps);
+    return is_taken;
 }
 
 bool reconcile_repairs(const struct reconciler *reconciler)

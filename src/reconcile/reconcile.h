@@ -153,7 +153,8 @@ void reconcile_nic_changed(struct reconciler *reconciler, const char *vm, const 
 /* The host's network. */
 const struct network *reconcile_network_observed(const struct reconciler *reconciler);
 const struct network *reconcile_network_wanted(const struct reconciler *reconciler);
-void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems); /* what apply would do now */
+/* What apply would do now. False: there are errors in the files, and apply does nothing of it until they are mended. */
+bool reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems);
 /* confirm: seconds until it is taken back unless somebody confirms; 0 = it is final at once. */
 void reconcile_apply(struct reconciler *reconciler, bool repair, double confirm, reconcile_done done, void *context);
 /* What waits to be confirmed: an apply or an iface verb with a deadline, or a transaction that iface-begin opened. At most one. */

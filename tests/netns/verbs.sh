@@ -185,6 +185,13 @@ echo 'IPADDR2=10.0.0.999' >>"$network/ifcfg-lan"
 check "a file with an error" fails_with 1 "ifcfg-lan" trestle ifup eth2
 check "  changes nothing" has_address eth2 203.0.113.1
 check "  and status says so" reason_is eth2 "its file has an error"
+ip link add spare0 type dummy 2>/dev/null || ip link add spare0 type bridge
+echo DEVICE=spare0 >"$network/ifcfg-spare0"
+check "  plan lists what is right, and says that it is not applied" \
+	grep -qx 'Nothing of this is applied until the errors are mended:' <<<"$(trestle plan 2>&1 || true)"
+check "  as JSON" jq -e '.refused and .changes > 0' <<<"$(trestle --json plan || true)"
+rm "$network/ifcfg-spare0"
+ip link delete spare0
 sed -i '$d' "$network/ifcfg-lan"
 check "  mended" trestle apply
 check "  status says nothing of it any more" not reason_is eth2 "its file"

@@ -243,6 +243,12 @@ static void test_plan(void **state)
     assert_int_equal(document_number(plan, "changes", 0), 1);
     assert_int_equal(document_number(problem, "line", 0), 3);
     assert_true(document_boolean(problem, "warning", false));
+    assert_false(document_boolean(plan, "refused", true));
+    document_free(plan);
+    fake.refused = true;
+    plan = get("/v1/plan");
+    fake.refused = false;
+    assert_true(document_boolean(plan, "refused", false));
 }
 
 static void test_metrics(void **state)

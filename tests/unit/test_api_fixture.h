@@ -43,6 +43,7 @@ static struct {
     struct error err;
     struct problems problems; /* of plan and apply */
     struct plan plan;
+    bool refused; /* apply would do nothing of the plan */
     struct reconcile_pending pending;
 } fake;
 
@@ -99,11 +100,12 @@ const struct network *reconcile_network_wanted(const struct reconciler *reconcil
     return &fake.wanted;
 }
 
-void reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems)
+bool reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems)
 {
     (void)reconciler;
     plan_add(ret_plan, STEP_LINK_CREATE, "br0", "create bridge br0");
     problems_add(problems, true, "ifcfg-br0", 3, 1, "STP=maybe is neither yes nor no");
+    return !fake.refused;
 }
 
 void reconcile_apply(struct reconciler *reconciler, bool repair, double confirm, reconcile_done done, void *context)

@@ -99,8 +99,9 @@ static void test_plan(void **state)
     assert_int_equal(RUN_WITH("plan --json", GET("/v1/plan", "{\"changes\":1," STEP ",\"problems\":[]}")), 2);
     assert_int_equal(
         RUN_WITH("plan", GET("/v1/plan", "{\"changes\":1," STEP ",\"problems\":[{\"file\":\"f\",\"line\":3,\"column\":1,"
-                                         "\"warning\":false,\"text\":\"wrong\"}]}")),
+                                         "\"warning\":false,\"text\":\"wrong\"}],\"refused\":true}")),
         1);
+    assert_string_equal(ran.output, "Nothing of this is applied until the errors are mended:\ncreate bridge br0\n");
     assert_string_equal(ran.errors, "trestle: plan: f:3:1: wrong\n");
 }
 
