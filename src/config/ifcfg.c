@@ -243,6 +243,25 @@ static void read_addresses(struct reader *reader)
     address_read(reader->section, reader->ifcfg, &reader->complaints);
 }
 
+/* A bridge's port and a bond's slave have no addresses of their own: the scripts read none of their IP keys. Said of those that would
+ * have brought some; what installers write into every file is not worth a word. */
+static void warn_of_addresses(struct reader *reader)
+{
+    static const char *const keys[] = {"IPADDR", "GATEWAY", "IPV6ADDR", "IPV6ADDR_SECONDARIES", "IPV6_DEFAULTGW"};
+    for (size_t i = 0; i < reader->section->count; i++) {
+        const struct lexer_entry *entry = &reader->section->entries[i];
+        int number;
+        const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, &number);
+        bool unused = row && strcmp(row->key, "BOOTPROTO") == 0
+                      && (strcasecmp(entry->value, "dhcp") == 0 || strcasecmp(entry->value, "bootp") == 0);
+        for (size_t at = 0; row && at < ARRAY_SIZE(keys); at++)
+            unused |= strcmp(row->key, keys[at]) == 0;
+        if (unused && lexer_counts(reader->section, entry))
+            complain(&reader->complaints, true, entry->line, entry->column,
+                     "%s is not used: the interface has no addresses of its own, it belongs to %s", entry->key, reader->interface->master);
+    }
+}
+
 static void read_interface(struct reader *reader)
 {
     struct interface *interface = reader->interface;
@@ -260,11 +279,13 @@ static void read_interface(struct reader *reader)
     ifcfg_vlans_read(section, reader->kind == INTERFACE_BRIDGE || reader->port, reader->ifcfg, &reader->complaints);
     read_kind(reader);
     ifcfg_later_read(section, &reader->complaints);
-    /* A bridge's port and a bond's slave have no addresses of their own: the scripts read none of their IP keys. */
-    if (reader->port || reader->slave)
-        interface->set |= FIELD_BIT(FIELD_ADDRESSES);
-    else
+    if (!reader->port && !reader->slave) {
         read_addresses(reader);
+        return;
+    }
+    interface->set |= FIELD_BIT(FIELD_ADDRESSES);
+    if (*interface->master)
+        warn_of_addresses(reader);
 }
 
 static void read_section(struct reader *reader)

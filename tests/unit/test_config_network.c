@@ -91,9 +91,15 @@ static void test_port(void **state)
     static const struct network_case cases[] = {
         {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"}, {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nHWADDR=52:54:00:00:00:01"}},
          "br0 bridge up\neth0 up hwaddr=52:54:00:00:00:01 master=br0 addresses=\n"},
-        /* what was left behind in a port's file is not even looked at */
+        /* what was left behind in a port's file is not even looked at, but told of */
         {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
           {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nIPADDR=nonsense\nNETMASK=x\nGATEWAY=1.2.3.4\nBOOTPROTO=dhcp\nIPV6ADDR=x"}},
+         "br0 bridge up\neth0 up master=br0 addresses=\n"
+         "ifcfg-eth0:3:1: warning: IPADDR is not used: the interface has no addresses of its own, it belongs to br0\n"
+         "ifcfg-eth0:5:1: warning: GATEWAY is not used: the interface has no addresses of its own, it belongs to br0\n"
+         "ifcfg-eth0:6:1: warning: BOOTPROTO is not used: the interface has no addresses of its own, it belongs to br0\n"
+         "ifcfg-eth0:7:1: warning: IPV6ADDR is not used: the interface has no addresses of its own, it belongs to br0\n"},
+        {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"}, {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nBOOTPROTO=none\nDEFROUTE=yes\nIPV6INIT=no"}},
          "br0 bridge up\neth0 up master=br0 addresses=\n"},
         {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
           {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nISOLATED=yes\nLEARNING=no\nDELAY=1\nBRIDGING_OPTS='path_cost=10 priority=5 "
@@ -330,7 +336,10 @@ static void test_oddities(void **state)
         /* IP keys that were left in a port's file */
         {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
           {"ifcfg-eth0", "DEVICE=eth0\nBRIDGE=br0\nIPADDR=10.0.0.1\nNETMASK=255.255.255.0\nGATEWAY=10.0.0.254\nBOOTPROTO=dhcp"}},
-         "br0 bridge up\neth0 up master=br0 addresses=\n"},
+         "br0 bridge up\neth0 up master=br0 addresses=\n"
+         "ifcfg-eth0:3:1: warning: IPADDR is not used: the interface has no addresses of its own, it belongs to br0\n"
+         "ifcfg-eth0:5:1: warning: GATEWAY is not used: the interface has no addresses of its own, it belongs to br0\n"
+         "ifcfg-eth0:6:1: warning: BOOTPROTO is not used: the interface has no addresses of its own, it belongs to br0\n"},
         /* as NetworkManager writes a VLAN, here a bridge's port */
         {{{"ifcfg-br0", "DEVICE=br0\nTYPE=Bridge"},
           {"ifcfg-eth0.206", "TYPE=Vlan\nVLAN=yes\nPHYSDEV=eth0\nVLAN_ID=206\nREORDER_HDR=yes\nGVRP=no\nMVRP=no\nDEVICE=eth0.206\n"
