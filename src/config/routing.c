@@ -8,6 +8,14 @@
 #include "base/text.h"
 #include "config/config_internal.h"
 
+/* That a line of a file names. */
+struct gateway {
+    const struct config_file *file;
+    struct ifcfg_place place;
+    char interface[INTERFACE_NAME_SIZE];
+    uint8_t bytes[16];
+};
+
 struct linker {
     const struct ifcfg *ifcfgs;
     size_t count;
@@ -16,6 +24,8 @@ struct linker {
     struct problems *problems;
     const struct config_file *file; /* of routes or rules, that is looked at */
     struct interface *owner;        /* the interface that it belongs to */
+    struct gateway *gateways;       /* IPv4 */
+    size_t gateway_count;
 };
 
 static const char *name_behind_dash(const struct config_file *file)
@@ -57,20 +67,21 @@ static struct interface *find_owner(const struct linker *linker)
 
 /* -- routes */
 
+static bool is_in(const uint8_t network[16], int prefix, const uint8_t bytes[16])
+{
+    uint8_t rest[16];
+    for (size_t at = 0; at < sizeof(rest); at++)
+        rest[at] = network[at] ^ bytes[at];
+    for (int bit = prefix; bit < 128; bit++)
+        rest[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+    return !prefix_has_rest(AF_INET6, rest, 0);
+}
+
 static bool holds(const struct interface *interface, int family, const uint8_t bytes[16])
 {
-    for (size_t i = 0; i < interface->address_count; i++) {
-        const struct address *address = &interface->addresses[i];
-        uint8_t rest[16];
-        if (address->family != family)
-            continue;
-        for (size_t at = 0; at < sizeof(rest); at++)
-            rest[at] = address->bytes[at] ^ bytes[at];
-        for (int bit = address->prefix; bit < 128; bit++)
-            rest[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
-        if (!prefix_has_rest(AF_INET6, rest, 0))
+    for (size_t i = 0; i < interface->address_count; i++)
+        if (interface->addresses[i].family == family && is_in(interface->addresses[i].bytes, interface->addresses[i].prefix, bytes))
             return true;
-    }
     return false;
 }
 
@@ -129,7 +140,55 @@ static struct interface *find_or_add(const struct linker *linker, const char *na
     return interface;
 }
 
-static void add_group(const struct linker *linker, const struct route_line *line)
+/* Whether it can be reached shows when all routes are read. */
+static void note_gateway(struct linker *linker, const struct route_line *line, const char *interface, bool onlink, const uint8_t *bytes)
+{
+    struct gateway *gateway;
+    if (!bytes || onlink || line->route.family != AF_INET)
+        return;
+    gateway = APPEND(linker->gateways, linker->gateway_count);
+    gateway->file = linker->file;
+    gateway->place = line->place;
+    text_copy(gateway->interface, sizeof(gateway->interface), interface);
+    memcpy(gateway->bytes, bytes, sizeof(gateway->bytes));
+}
+
+static bool has_link_route(const struct network *network, const uint8_t bytes[16])
+{
+    for (size_t i = 0; i < network->count; i++)
+        for (size_t at = 0; at < network->items[i]->route_count; at++) {
+            const struct route *route = &network->items[i]->routes[at];
+            if (route->family == AF_INET && !route->has_gateway && is_in(route->destination, route->prefix, bytes))
+                return true;
+        }
+    return false;
+}
+
+/* Is it sure that the kernel refuses it? Of an interface whose addresses no file states, somebody else may know better. */
+static bool is_out_of_reach(const struct network *network, const struct gateway *gateway)
+{
+    const struct interface *interface = network_find(network, gateway->interface);
+    bool stated = false;
+    for (size_t i = 0; interface && i < interface->address_count; i++)
+        stated |= interface->addresses[i].family == AF_INET;
+    return stated && !interface->dhcp.client && !holds(interface, AF_INET, gateway->bytes) && !has_link_route(network, gateway->bytes);
+}
+
+static void check_gateways(struct linker *linker)
+{
+    for (size_t i = 0; i < linker->gateway_count; i++) {
+        const struct gateway *gateway = &linker->gateways[i];
+        char text[INET6_ADDRSTRLEN];
+        if (!linker->lone && is_out_of_reach(linker->network, gateway))
+            problems_add(linker->problems, true, gateway->file->path, gateway->place.line, gateway->place.column,
+                         "gateway %s is in no network of an address that the files give %s: the kernel refuses the route, unless "
+                         "somebody else has given it one, or the line says onlink",
+                         inet_ntop(AF_INET, gateway->bytes, text, sizeof(text)), gateway->interface);
+    }
+    free(linker->gateways);
+}
+
+static void add_group(struct linker *linker, const struct route_line *line)
 {
     struct route *route = APPEND(linker->network->routes, linker->network->route_count);
     route_copy(&line->route, route);
@@ -140,10 +199,11 @@ static void add_group(const struct linker *linker, const struct route_line *line
         char copy[INTERFACE_NAME_SIZE];
         text_copy(copy, sizeof(copy), name);
         text_copy(hop->interface, sizeof(hop->interface), copy);
+        note_gateway(linker, line, copy, hop->onlink, hop->has_gateway ? hop->gateway : NULL);
     }
 }
 
-static void add_route(const struct linker *linker, const struct route_line *line)
+static void add_route(struct linker *linker, const struct route_line *line)
 {
     const struct route *route = &line->route;
     const char *name =
@@ -155,6 +215,7 @@ static void add_route(const struct linker *linker, const struct route_line *line
     }
     struct interface *interface = find_or_add(linker, name);
     *APPEND(interface->routes, interface->route_count) = *route;
+    note_gateway(linker, line, interface->name, route->onlink, route->has_gateway ? route->gateway : NULL);
 }
 
 /* -- rules */
@@ -207,6 +268,7 @@ void routing_read(const struct config_files *files, const struct ifcfg *ifcfgs, 
             continue;
         any = true;
     }
+    check_gateways(&linker);
     for (size_t i = 0; any && i < network->count; i++) {
         struct interface *interface = network->items[i];
         interface->set &= ~FIELD_BIT(FIELD_ROUTES);

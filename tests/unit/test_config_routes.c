@@ -26,6 +26,10 @@ static void check_cases(const struct routes_case *cases, size_t count)
 #define ROUTES6(text, result) {{ETH0, {"route6-eth0", text}}, HEAD result}
 #define RULES(text, result) {{ETH0, {"rule-eth0", text}}, HEAD result}
 
+#define NO_REACH(gateway)                                                                                                      \
+    "warning: gateway " gateway " is in no network of an address that the files give eth0: the kernel refuses the route, "     \
+    "unless somebody else has given it one, or the line says onlink\n"
+
 static void test_raw_routes(void **state)
 {
     (void)state;
@@ -44,6 +48,16 @@ static void test_raw_routes(void **state)
         ROUTES("10.9.0.0/16 nexthop via 10.0.0.1 weight 2 \\\n   nexthop via 10.0.0.2 dev eth0\n",
                "\nroute of eth0: 10.9.0.0/16 nexthop via 10.0.0.1 dev eth0 weight 2 nexthop via 10.0.0.2 dev eth0\n"),
         ROUTES("10.9.0.0/16 nexthop via 10.0.0.1", " routes=10.9.0.0/16 via 10.0.0.1\n"),
+        /* a gateway that no address reaches, and those that are reached otherwise, or may be */
+        ROUTES("10.9.0.0/16 via 192.0.2.9\n", " routes=10.9.0.0/16 via 192.0.2.9\nroute-eth0:1:1: " NO_REACH("192.0.2.9")),
+        ROUTES("10.9.0.0/16 nexthop via 10.0.0.1 nexthop via 10.0.1.1 dev eth0",
+               "\nroute of eth0: 10.9.0.0/16 nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.1.1 dev eth0\n"
+               "route-eth0:1:1: " NO_REACH("10.0.1.1")),
+        ROUTES("10.9.0.0/16 via 192.0.2.9\n192.0.2.9 dev eth0", " routes=10.9.0.0/16 via 192.0.2.9,192.0.2.9/32\n"),
+        ROUTES("10.9.0.0/16 via 192.0.2.9 dev tun0\n", "\ntun0 routes=10.9.0.0/16 via 192.0.2.9\n"),
+        {{{"ifcfg-eth0", "DEVICE=eth0\n"}, {"route-eth0", "10.9.0.0/16 via 192.0.2.9"}}, "eth0 up routes=10.9.0.0/16 via 192.0.2.9\n"},
+        {{{"ifcfg-eth0", "DEVICE=eth0\nBOOTPROTO=dhcp\n"}, {"route-eth0", "10.9.0.0/16 via 192.0.2.9"}},
+         "eth0 up dhcp routes=10.9.0.0/16 via 192.0.2.9\n"},
         /* without dev, the interface of the gateway's network */
         {{ETH0,
           {"ifcfg-eth1", "DEVICE=eth1\nIPADDR=10.0.1.5\nPREFIX=24"},
