@@ -41,6 +41,22 @@ static const struct interface *stated_by(const struct network *wanted, const cha
     return found;
 }
 
+/* How long is the interface's name in that of an alias, "br0:1" or "br0-range0"? 0: it is none. */
+static size_t alias_parent(const char *name)
+{
+    const char *end = strchr(name, ':');
+
+    if (!end)
+        end = strstr(name, "-range");
+    return end ? (size_t)(end - name) : 0;
+}
+
+static void refuse_alias(const struct request *request, const char *alias, struct error *err)
+{
+    error_set(err, EINVAL, "%s: an alias comes and goes with its interface: say '%s %.*s'", request->word, request->up ? "ifup" : "ifdown",
+              (int)alias_parent(alias), alias);
+}
+
 /* Of files as they are now (up) or as they are applied (down). NULL: it is said why not. */
 static const struct interface *find_meant(struct request *request, const struct network *wanted, const char *file, struct error *err)
 {
@@ -52,7 +68,11 @@ static const struct interface *find_meant(struct request *request, const struct 
         text_copy(request->ret_name, INTERFACE_NAME_SIZE, meant->name);
         return meant;
     }
-    if (file)
+    if (file && alias_parent(file))
+        refuse_alias(request, file + strlen("ifcfg-"), err);
+    else if (file && alias_parent(request->word))
+        refuse_alias(request, request->word, err);
+    else if (file)
         error_set(err, ENOENT, "%s: %s states no interface that can be had; 'trestle check' says why", request->word, file);
     else
         error_set(err, ENOENT, "configuration for %s not found. No file is called ifcfg-%s, or has it as NAME, HWADDR or DEVICE",
@@ -237,6 +257,9 @@ static int plan_down(struct reconciler *reconciler, struct request *request, str
 
     if (!meant)
         return -err->code;
+    if (text_equal(meant->name, "lo"))
+        return error_set(err, EOPNOTSUPP, "lo: the loopback interface stays up: programs of this host reach each other by it. To take an "
+                         "address off it, take it out of %s, and say 'trestle ifup lo'", file ? file : "its file");
     hand_set(acts, meant->name, false);
     add_empty_bridge(&reconciler->wanted, observed, meant, acts);
     reconciler->files.read_edited(reconciler->files.context, &(struct file_edits){0}, &request->change.wanted, &old);

@@ -180,6 +180,21 @@ printf 'DEVICE=eth8\nONBOOT=no\n' >"$network/ifcfg-eth8"
 check "no such NIC" fails_with 1 "eth8: no such interface" trestle ifup eth8
 check "  is not remembered as brought up" not grep -q eth8 "$RUN/by-hand"
 rm "$network/ifcfg-eth8"
+printf 'DEVICE=br0:1\nIPADDR=192.0.2.77\nPREFIX=24\nONPARENT=no\n' >"$network/ifcfg-br0:1"
+for verb in ifup ifdown; do
+	check "$verb of an alias says whose it is" fails_with 1 "br0:1: an alias comes and goes with its interface: say '$verb br0'" trestle $verb br0:1
+done
+rm "$network/ifcfg-br0:1"
+printf 'DEVICE=lo\nIPADDR0=127.0.0.1\nPREFIX0=8\nIPADDR1=192.0.2.99\nPREFIX1=32\n' >"$network/ifcfg-lo"
+check "ifup of the loopback interface" trestle ifup lo
+check "  gives it its addresses" has_address lo 192.0.2.99
+check "ifdown of it is refused" fails_with 1 "lo: the loopback interface stays up" trestle ifdown lo
+check "  and changes nothing" has_address lo 192.0.2.99
+sed -i /1=/d "$network/ifcfg-lo"
+check "ifup takes off what its file states no more" trestle ifup lo
+check "  so that it is as said" not has_address lo 192.0.2.99
+check "  and the rest stays" has_address lo 127.0.0.1
+rm "$network/ifcfg-lo"
 check "no word" fails_with 64 "usage" trestle ifup
 echo 'IPADDR2=10.0.0.999' >>"$network/ifcfg-lan"
 check "a file with an error" fails_with 1 "ifcfg-lan" trestle ifup eth2
