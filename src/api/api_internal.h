@@ -151,6 +151,8 @@ unsigned api_answer_status(int result);                       /* of a -errno */
 json_t *api_answer_problems(const struct problems *problems); /* [{file,line,column,warning,text}] */
 
 /* api_view.c: what is shown of the reconciler's state. */
+/* Did trestle make the link, or does a file state it as a NIC, which nobody makes? */
+bool api_view_is_ours(const struct api *api, const struct interface *observed);
 json_t *api_view_interface(struct api *api, const struct interface *interface, bool observed);
 json_t *api_view_interface_in_full(struct api *api, const char *name); /* NULL when nobody knows it */
 json_t *api_view_interfaces(struct api *api, bool all);

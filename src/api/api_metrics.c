@@ -35,7 +35,7 @@ static void add_interfaces(struct text *text, struct api *api)
     unsigned long long ours = count_taps(api, network);
 
     for (size_t i = 0; i < network->count; i++)
-        ours += network->items[i]->owner == OWNER_TRESTLE && network->items[i]->kind != INTERFACE_TAP;
+        ours += api_view_is_ours(api, network->items[i]) && network->items[i]->kind != INTERFACE_TAP;
     head(text, "trestle_interfaces", "gauge", "Interfaces of the host by owner.");
     text_format(text, "trestle_interfaces{owner=\"trestle\"} %llu\n", ours);
     text_format(text, "trestle_interfaces{owner=\"foreign\"} %llu\n", network->count - ours);

@@ -70,6 +70,13 @@ static void add_plug(json_t *json, const char *link, const struct plugs *plugs)
     set_string(json, "vm_state", vm_state_names[plug->vm->observed->state]);
 }
 
+bool api_view_is_ours(const struct api *api, const struct interface *observed)
+{
+    const struct interface *wanted = network_find(reconcile_network_wanted(api->reconciler), observed->name);
+
+    return observed->owner == OWNER_TRESTLE || (wanted && !interface_has(wanted, FIELD_KIND));
+}
+
 /* An interface that is wanted and missing has the members of what is wanted, and says so. */
 static json_t *view_interface(struct api *api, const struct interface *interface, bool observed, const struct plugs *plugs)
 {
@@ -77,10 +84,10 @@ static json_t *view_interface(struct api *api, const struct interface *interface
     char reason[1000] = "";
 
     reconcile_interface_reason(api->reconciler, interface, reason, sizeof(reason));
-    if (!observed) { /* whoever makes it, it will be trestle's */
+    if (!observed)
         set_string(json, "state", "missing");
+    if (!observed || api_view_is_ours(api, interface)) /* whoever makes what is missing, it will be trestle's */
         set_string(json, "owner", "trestle");
-    }
     set_string(json, "reason", reason);
     json_object_set_new(json, "wanted", json_boolean(network_find(reconcile_network_wanted(api->reconciler), interface->name)));
     if (observed && interface->kind == INTERFACE_TAP)

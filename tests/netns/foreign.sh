@@ -48,6 +48,9 @@ check "  nor does one get an address that lacks nothing else" not has_address po
 check "a NIC that a file names needs no adopting" has_address eth1 203.0.113.1
 check "  and what others put on it stays" has_address eth1 203.0.113.9
 check "  their routes too" sh -c 'ip route show 203.0.113.128/25 | grep 203.0.113.10'
+check "  nor is it foreign" owner_is eth1 trestle
+check "  while the bridge that is not adopted is" owner_is differs0 foreign
+check "  and a port of theirs" owner_is eth2 foreign
 check "what trestle makes is marked" is_marked ours0
 ip link set eth0 nomaster
 eventually "repair puts back what is lost" has_master eth0 ours0
