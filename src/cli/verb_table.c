@@ -52,10 +52,12 @@ const struct verb verb_table[] = {
                         .repeated = true)}},
     {.name = "plan", .group = HOST, .run = host_plan,
      .help = "show what apply would do",
-     .details = "Exit status 0: nothing to do; 2: there are changes to make; 1: some of it can't be done. Errors in the files are such: apply does nothing until they are mended, and the list says so."},
+     .details = "Exit status 0: nothing to do; 2: there are changes to make; 1: some of it can't be done. Errors in "
+                "the files are such: apply does nothing until they are mended, and the list says so."},
     {.name = "apply", .group = HOST, .run = host_apply,
      .help = "make the host's network match its files",
-     .details = "All or nothing: a step that fails takes back the steps before it. What was done is printed.",
+     .details = "All or nothing: a step that fails takes back the steps before it. What was done is printed. Ctrl-C ends the "
+                "waiting, not the change. Between iface-begin and iface-commit or iface-rollback it is refused.",
      .options = {FLAG("repair", "put back from now on what somebody else changes"),
                  FLAG("no-repair", "leave alone from now on what somebody else changes"),
                  NUMBER("confirm", 1, 86400, "take it back after so many seconds, unless it is confirmed")}},

@@ -541,11 +541,13 @@ const struct option option_table[] = {
 
     /* trestle.conf */
     SETTING(0, "network", network_directories, .key = "Directory", .type = OPTION_SPECIAL,
-            .help = "directory of network files; may stand several times"),
+            .help = "directory of network files; may stand several times; CONFIG_DIR/network when absent"),
     SETTING(1, "network", repair, .key = "Repair", .type = OPTION_BOOL, .fallback = "yes",
             .help = "put back what others change"),
-    SETTING(2, "vm", vm_directory, .key = "Directory", .type = OPTION_STRING, .help = "directory of VM files"),
-    SETTING(3, "qemu", qemu_binary, .key = "Binary", .type = OPTION_STRING, .help = "QEMU's program"),
+    SETTING(2, "vm", vm_directory, .key = "Directory", .type = OPTION_STRING,
+            .help = "directory of VM files; CONFIG_DIR/vms when absent"),
+    SETTING(3, "qemu", qemu_binary, .key = "Binary", .type = OPTION_STRING,
+            .help = "QEMU's program; qemu-system-x86_64, else qemu-kvm, in PATH or /usr/libexec, when absent"),
     SETTING(4, "qemu", qemu_user, .key = "User", .type = OPTION_STRING,
             .help = "user that QEMU runs as; trestle-qemu if it exists, else nobody, when absent"),
     SETTING(5, "ovs", ovs_database, .key = "Database", .type = OPTION_STRING, .fallback = "unix:/run/openvswitch/db.sock",

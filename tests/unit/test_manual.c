@@ -97,10 +97,16 @@ static enum rows kind_of(const struct option *row)
 
 static void add_rows(struct text *text, const char *title, enum option_scope scope, const char *section, enum rows rows)
 {
-    text_format(text, "## %s\n\n", title);
-    for (size_t i = 0; i < option_count; i++)
-        if (option_table[i].scope == scope && text_equal(option_table[i].section, section) && kind_of(&option_table[i]) == rows)
-            add_row(text, &option_table[i]);
+    bool any = false;
+
+    for (size_t i = 0; i < option_count; i++) {
+        if (option_table[i].scope != scope || !text_equal(option_table[i].section, section) || kind_of(&option_table[i]) != rows)
+            continue;
+        if (!any)
+            text_format(text, "## %s\n\n", title);
+        any = true;
+        add_row(text, &option_table[i]);
+    }
 }
 
 static void vm_rows(struct text *text)

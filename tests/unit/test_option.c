@@ -247,7 +247,7 @@ static void test_numbered_keys(void **state)
         if (!text_equal(row ? row->key : NULL, cases[i].row) || (row && number != cases[i].number))
             fail_msg("%s: %s %d", cases[i].key, row ? row->key : "none", number);
     }
-    assert_string_equal(row_of(OPTION_SETTINGS, "vm", "Directory")->help, "directory of VM files");
+    assert_string_equal(row_of(OPTION_SETTINGS, "vm", "Directory")->help, "directory of VM files; CONFIG_DIR/vms when absent");
     assert_null(option_find(OPTION_SETTINGS, "qemu", "Directory", NULL));
     assert_string_equal(option_nearest(OPTION_INTERFACE, NULL, "DELEY"), "DELAY");
     assert_null(option_nearest(OPTION_INTERFACE, NULL, "XQJZVWPL"));
