@@ -113,16 +113,18 @@ static void on_answer(void *question, const struct probe_result *result, const s
     reconcile_probed(question, !err && result->answered, err ? 0 : result->round_trip);
 }
 
-/* On a link by ARP or neighbour discovery, from an address that the link has, so that the neighbour learns nothing wrong. */
-static int provide_probe_ask(void *probe, const struct interface *interface, const struct address *address, double seconds, void *question,
-                             struct error *err)
+/* ARP and neighbour discovery from an address that the link has, so that the neighbour learns nothing wrong. */
+static int provide_probe_ask(void *probe, const struct interface *interface, const struct address *address, bool ping, double seconds,
+                             void *question, struct error *err)
 {
     struct probe_question asked = {.interface = interface, .address = *address, .limit = seconds, .done = on_answer, .context = question};
 
-    for (size_t i = 0; interface && i < interface->address_count && !asked.source.family; i++)
+    if (ping)
+        return probe_echo(probe, &asked, err);
+    for (size_t i = 0; i < interface->address_count && !asked.source.family; i++)
         if (interface->addresses[i].family == address->family)
             asked.source = interface->addresses[i];
-    return interface ? probe_neighbour(probe, &asked, err) : probe_echo(probe, &asked, err);
+    return probe_neighbour(probe, &asked, err);
 }
 
 static void provide_tap_apply(void *taps, const struct step *step, step_done done, void *context)

@@ -1,13 +1,11 @@
 /* iface-bridge and iface-unbridge: checks, the files as they will be, who answers now, the plan, the change (change.c), and who answers
  * then. The order of the plan is that of src/bridge; the texts of refusals are virsh's where it has them. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -18,15 +16,6 @@
 #define BEFORE 0.7 /* seconds to answer in before the change */
 #define AFTER 3.0  /* and after it */
 
-/* Somebody who should answer after the change if they do before it. */
-struct iface_question {
-    struct reconciler *reconciler;
-    struct address address;
-    bool gateway;
-    bool answered_before, answered, asked;
-    double round_trip;
-};
-
 struct iface_move {
     struct reconcile_bridging asked;
     struct reconcile_bridged *report; /* the requester's */
@@ -34,10 +23,8 @@ struct iface_move {
     struct moved moved;
     double *taken; /* when each step was */
     size_t first, last; /* steps between which the links are neither one nor the other */
-    struct iface_question *questions;
-    size_t count, waiting;
+    struct iface_ask *ask; /* who answers */
     char *before; /* another such request, which was under way when this one came; NULL = none */
-    bool after;
     bool made; /* the bridge is made by this */
 };
 
@@ -49,7 +36,7 @@ void iface_move_free(struct iface_move *move)
     free(move->taken);
     free(move->before);
     free(move->asked.checks);
-    free(move->questions);
+    iface_ask_free(move->ask);
     free(move);
 }
 
@@ -202,85 +189,18 @@ static void warn(const struct reconciler *reconciler, const struct iface_move *m
 
 /* -- who answers? ----------------------------------------------------------------------------------------------------------------- */
 
-static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
-{
-    for (unsigned i = 0; i < bits; i++)
-        if ((a[i / 8] ^ b[i / 8]) & (0x80 >> i % 8))
-            return false;
-    return true;
-}
-
-static bool is_on_link(const struct interface *link, const struct address *address)
-{
-    for (size_t i = 0; link && i < link->address_count; i++)
-        if (link->addresses[i].family == address->family
-            && same_bits(link->addresses[i].bytes, address->bytes, link->addresses[i].prefix))
-            return true;
-    return false;
-}
-
-static void add_question(struct reconciler *reconciler, struct iface_move *move, int family, const uint8_t bytes[16], bool gateway)
-{
-    struct iface_question *question;
-    size_t size = family == AF_INET ? 4 : 16;
-
-    for (size_t i = 0; i < move->count; i++)
-        if (move->questions[i].address.family == family && memcmp(move->questions[i].address.bytes, bytes, size) == 0)
-            return;
-    question = APPEND(move->questions, move->count);
-    question->reconciler = reconciler;
-    question->address.family = family;
-    memcpy(question->address.bytes, bytes, size);
-    question->gateway = gateway;
-}
-
 static void add_questions(struct reconciler *reconciler, struct iface_move *move)
 {
     const struct interface *from = network_find(host_observed(reconciler), from_of(move));
 
     for (size_t i = 0; i < from->route_count; i++)
         if (!from->routes[i].prefix && from->routes[i].has_gateway)
-            add_question(reconciler, move, from->routes[i].family, from->routes[i].gateway, true);
+            iface_ask_add(move->ask, from->routes[i].family, from->routes[i].gateway, true);
     for (size_t i = 0; i < move->asked.check_count; i++)
-        add_question(reconciler, move, move->asked.checks[i].family, move->asked.checks[i].bytes, false);
+        iface_ask_add(move->ask, move->asked.checks[i].family, move->asked.checks[i].bytes, false);
 }
 
-static void all_answered(struct reconciler *reconciler, struct request *request);
 static void change(struct reconciler *reconciler, struct request *request);
-
-static void ask_all(struct reconciler *reconciler, struct request *request)
-{
-    struct iface_move *move = request->iface;
-    const struct interface *link = network_find(host_observed(reconciler), move->after ? to_of(move) : from_of(move));
-
-    move->waiting = 1;
-    for (size_t i = 0; i < move->count; i++) {
-        struct iface_question *question = &move->questions[i];
-        bool on_link = question->gateway || is_on_link(link, &question->address);
-
-        question->answered = false;
-        if (move->after && !question->answered_before)
-            continue;
-        if (reconciler->providers.probe_ask
-            && reconciler->providers.probe_ask(reconciler->providers.probe, on_link ? link : NULL, &question->address,
-                                               move->after ? AFTER + silence(reconciler, move) : BEFORE, question, NULL) == 0)
-            move->waiting++;
-    }
-    if (--move->waiting == 0)
-        all_answered(reconciler, request);
-}
-
-void reconcile_probed(void *context, bool answered, double round_trip)
-{
-    struct iface_question *question = context;
-    struct reconciler *reconciler = question->reconciler;
-    struct request *request = reconciler->queue.running;
-
-    question->answered = answered;
-    question->round_trip = round_trip;
-    if (--request->iface->waiting == 0)
-        all_answered(reconciler, request);
-}
 
 /* -- the change ------------------------------------------------------------------------------------------------------------------- */
 
@@ -304,58 +224,26 @@ static void tell(struct iface_move *move)
     count(&moved, move->moved.sysctls, "sysctl");
     text_format(&move->report->report, "moved %s in %.1f ms", moved.length ? moved.data : "nothing", seconds * 1e3);
     text_clear(&moved);
-    for (size_t i = 0; i < move->count; i++) {
-        char text[INET6_ADDRSTRLEN];
-
-        inet_ntop(move->questions[i].address.family, move->questions[i].address.bytes, text, sizeof(text));
-        if (!move->questions[i].answered_before)
-            text_format(&move->report->report, "; %s%s did not answer before, and was not asked after",
-                        move->questions[i].gateway ? "gateway " : "", text);
-        else
-            text_format(&move->report->report, "; %s%s answers (%.1f ms)", move->questions[i].gateway ? "gateway " : "", text,
-                        move->questions[i].round_trip * 1e3);
-    }
+    iface_ask_tell(move->ask, &move->report->report);
 }
 
 static void answered_after(struct reconciler *reconciler, struct request *request)
 {
     struct iface_move *move = request->iface;
     struct error err = {0};
+    int result = iface_ask_compare(move->ask, to_of(move), &err);
 
-    for (size_t i = 0; i < move->count; i++) {
-        char text[INET6_ADDRSTRLEN];
-
-        if (!move->questions[i].answered_before || move->questions[i].answered)
-            continue;
-        inet_ntop(move->questions[i].address.family, move->questions[i].address.bytes, text, sizeof(text));
-        error_set(&err, EHOSTUNREACH, "rolled back: %s answered before, not after", text);
-        change_checked(reconciler, -err.code, &err);
-        return;
-    }
-    tell(move);
-    change_checked(reconciler, 0, NULL);
+    if (result == 0)
+        tell(move);
+    change_checked(reconciler, result, &err);
 }
 
 static void check_after(struct reconciler *reconciler, struct request *request)
 {
     struct iface_move *move = request->iface;
 
-    move->after = true;
     duplicate_announce_all(reconciler, to_of(move));
-    ask_all(reconciler, request);
-}
-
-static void all_answered(struct reconciler *reconciler, struct request *request)
-{
-    struct iface_move *move = request->iface;
-
-    if (move->after) {
-        answered_after(reconciler, request);
-        return;
-    }
-    for (size_t i = 0; i < move->count; i++)
-        move->questions[i].answered_before = move->questions[i].answered;
-    change(reconciler, request);
+    iface_ask_again(move->ask, to_of(move), AFTER + silence(reconciler, move), answered_after);
 }
 
 /* -- the request ------------------------------------------------------------------------------------------------------------------ */
@@ -531,7 +419,7 @@ static void begin(struct reconciler *reconciler, struct request *request)
         write_files(reconciler, request);
     } else {
         add_questions(reconciler, move);
-        ask_all(reconciler, request);
+        iface_ask_begin(move->ask, from_of(move), BEFORE, change);
     }
 }
 
@@ -548,6 +436,7 @@ void reconcile_bridging(struct reconciler *reconciler, const struct reconcile_br
         move->asked.delay = asked->delay < 2 ? 2 : asked->delay > 30 ? 30 : asked->delay;
     move->asked.checks = memory_copy(asked->checks, asked->check_count * sizeof(*asked->checks));
     move->report = ret_report;
+    move->ask = iface_ask_new(reconciler);
     if (reconciler->queue.running && reconciler->queue.running->iface)
         move->before = memory_string(reconciler->queue.running->name);
     request->iface = move;

@@ -43,10 +43,11 @@ struct reconcile_providers {
                            struct error *err);
     void (*probe_cancel)(void *probe, const void *check);
     void (*probe_announce)(void *probe, const struct interface *interface, const struct address *address);
-    /* Does a host answer, on `interface`, or (NULL) wherever the kernel sends it? The answer comes by reconcile_probed, from the loop,
-     * after `seconds` at most. NULL: nobody is asked. */
-    int (*probe_ask)(void *probe, const struct interface *interface, const struct address *address, double seconds, void *question,
-                     struct error *err);
+    /* Does a host answer: to a ping, through the kernel's routes and filters (interface NULL: out of any), or else, beneath them, to ARP or
+     * neighbour discovery on `interface`? The answer comes by reconcile_probed, from the loop, after `seconds` at most. NULL: nobody is
+     * asked. */
+    int (*probe_ask)(void *probe, const struct interface *interface, const struct address *address, bool ping, double seconds,
+                     void *question, struct error *err);
     /* src/bridge: adds the steps that move a NIC into a bridge, or out of it. */
     int (*bridge_move)(void *netdev, const struct move *move, struct plan *plan, struct moved *ret_moved, struct error *err);
     void *filter;

@@ -258,6 +258,19 @@ void claim_warn(const struct reconciler *reconciler, const struct network *wante
 /* iface.c */
 void iface_move_free(struct iface_move *move);
 
+/* iface_ask.c: who answers before a change and after it. Nobody is told twice; a time limit is in seconds; done comes from the loop, or from
+ * within the call when there is nobody to ask. */
+struct iface_ask;
+typedef void (*iface_ask_done)(struct reconciler *reconciler, struct request *request);
+struct iface_ask *iface_ask_new(struct reconciler *reconciler);
+void iface_ask_free(struct iface_ask *ask); /* NULL is fine; not while an answer is waited for */
+void iface_ask_add(struct iface_ask *ask, int family, const uint8_t bytes[16], bool gateway); /* once each */
+void iface_ask_begin(struct iface_ask *ask, const char *link, double limit, iface_ask_done done);
+void iface_ask_again(struct iface_ask *ask, const char *link, double limit, iface_ask_done done); /* what answered before */
+/* -EHOSTUNREACH, and says who and how: one that answered before does not now, over the link. */
+int iface_ask_compare(const struct iface_ask *ask, const char *link, struct error *err);
+void iface_ask_tell(const struct iface_ask *ask, struct text *text);
+
 /* iface_warn.c */
 /* Adds lines. */
 void iface_warn(const struct reconciler *reconciler, const struct move *move, struct text *warnings);
