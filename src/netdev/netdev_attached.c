@@ -1,5 +1,5 @@
 /* What somebody has attached to a link besides addresses and routes: qdiscs, filters, programs at XDP and tcx. In words, because trestle
- * does nothing with it but to name it; what trestle makes itself (netdev_rate.c) is left out. */
+ * does nothing with it but to name it; left out are the rate limits of netdev_rate.c, where they are read as such. */
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
@@ -39,7 +39,9 @@ static bool is_ours(const struct attached *attached, const struct tcmsg *fixed)
 
     if (!traffic)
         return false;
-    return fixed->tcm_parent == TC_H_ROOT ? traffic->shaped : traffic->ingress && !traffic->shared && traffic->outbound.average;
+    if (fixed->tcm_parent == TC_H_ROOT)
+        return traffic->shaped && traffic->inbound.average;
+    return traffic->ingress && !traffic->shared && traffic->outbound.average;
 }
 
 /* Those below another belong to it; one without a handle is the kernel's default. */

@@ -64,6 +64,10 @@ static void qdiscs_and_filters(void **state)
         skip();
     assert_string_equal(words_of(fixture), "the qdisc pfifo 7:\n");
     assert_int_equal(system("tc qdisc del dev v0 root"), 0);
+    if (system("tc qdisc add dev v0 root handle 1: htb default 1 && tc class add dev v0 parent 1: classid 1:1 htb rate 100mbit") == 0) {
+        assert_string_equal(words_of(fixture), "the qdisc htb 1:\n"); /* called as ours is */
+        assert_int_equal(system("tc qdisc del dev v0 root"), 0);
+    }
     if (system("tc qdisc add dev v0 clsact && tc filter add dev v0 ingress pref 5 protocol ip u32 match ip dport 22 0xffff flowid 1:1"
                " && tc filter add dev v0 egress pref 6 protocol ip u32 match ip dport 22 0xffff flowid 1:1") != 0)
         skip();
