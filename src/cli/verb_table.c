@@ -31,12 +31,13 @@
     "deleted, but a bridge that has ports stays, down. That holds until the next ifup, apply or boot."
 
 #define BRIDGE_DETAILS                                                                                                           \
-    "Addresses, routes, rules, neighbours and sysctls move to the bridge without losing a packet, and the network files follow. "  \
-    "What does not move, and what it will mean, is said before: links on it, rate limits, qdiscs and filters of tc, XDP and BPF "  \
-    "programs, nftables rules and chains that name it. The default gateways, the far end of the SSH session and each --check "     \
-    "are asked before and after, by ping and on the link by ARP or neighbour discovery, too: one that answered before and not "    \
-    "after, and all is taken back. On a terminal it is taken back after 30 seconds, too, unless you say that it works. STP is off " \
-    "unless asked for."
+    "Addresses, routes, rules, neighbours and sysctls move to the bridge without losing a packet, and the network files "        \
+    "follow; for an interface that none states they are written, as the kernel has it. What does not move, and what it "         \
+    "will mean, is said before: links on it, rate limits, qdiscs and filters of tc, XDP and BPF programs, nftables rules "       \
+    "and chains that name it; and what was set by hand and stands in no file, and is gone at the next boot. The default "        \
+    "gateways, the far end of the SSH session and each --check are asked before and after, by ping and on the link by ARP "      \
+    "or neighbour discovery, too: one that answered before and not after, and all is taken back. On a terminal it is taken "     \
+    "back after 30 seconds, too, unless you say that it works. STP is off unless asked for."
 #define BRIDGING_OPTIONS                                                                                                         \
     NUMBER("confirm", 1, 86400, "take it back after so many seconds, unless it is confirmed"),                                   \
         TEXT("check", "address that must answer afterwards if it does before; may be given several times", .repeated = true),    \

@@ -164,6 +164,9 @@ bool prefix_read_table(const struct word *word, uint32_t *ret_table, struct comp
 bool prefix_read_protocol(const struct word *word, uint8_t *ret_protocol, struct complaints *complaints);
 
 /* route_file.c: a file's routes; those with errors are left out. */
+enum {
+    IPV6_METRIC = 1024, /* what the kernel gives an IPv6 route without a metric, and reports then */
+};
 struct route_line {
     struct route route;                  /* its group names the interfaces that were stated */
     char interface[INTERFACE_NAME_SIZE]; /* dev; "" = not stated */

@@ -224,21 +224,34 @@ static void show_address(const struct address *address, unsigned *count, struct 
     ifcfg_keys_set(keys, key, prefix);
 }
 
+/* What GATEWAY and METRIC, or IPV6_DEFAULTGW, can say. */
+static bool is_plain_default(const struct route *route)
+{
+    static const uint32_t none[ROUTE_METRICS];
+    return !route->prefix && route->has_gateway && route->table == RT_TABLE_MAIN && route_is_by_hand(route) && !route->has_source
+           && !route->has_scope && !route->onlink && memcmp(route->metrics, none, sizeof(none)) == 0
+           && (route->family == AF_INET || !route->metric || route->metric == IPV6_METRIC);
+}
+
+static const struct route *find_gateway(const struct interface *shown, int family)
+{
+    for (size_t i = 0; i < shown->route_count; i++)
+        if (shown->routes[i].family == family && is_plain_default(&shown->routes[i]))
+            return &shown->routes[i];
+    return NULL;
+}
+
 static void show_gateway(const struct interface *shown, int family, const char *key, struct ifcfg_keys *keys)
 {
-    for (size_t i = 0; i < shown->route_count; i++) {
-        const struct route *route = &shown->routes[i];
-        char bytes[INET6_ADDRSTRLEN], metric[16];
-        if (route->family != family || route->prefix || !route->has_gateway || route->table != RT_TABLE_MAIN
-            || (route->protocol != RTPROT_STATIC && route->protocol != RTPROT_BOOT))
-            continue;
-        inet_ntop(family, route->gateway, bytes, sizeof(bytes));
-        ifcfg_keys_set(keys, key, bytes);
-        snprintf(metric, sizeof(metric), "%u", route->metric);
-        if (family == AF_INET && route->metric)
-            ifcfg_keys_set(keys, "METRIC", metric);
+    const struct route *route = find_gateway(shown, family);
+    char bytes[INET6_ADDRSTRLEN], metric[16];
+    if (!route)
         return;
-    }
+    inet_ntop(family, route->gateway, bytes, sizeof(bytes));
+    ifcfg_keys_set(keys, key, bytes);
+    snprintf(metric, sizeof(metric), "%u", route->metric);
+    if (family == AF_INET && route->metric)
+        ifcfg_keys_set(keys, "METRIC", metric);
 }
 
 static bool has_zeroconf(const struct interface *shown)
@@ -270,6 +283,97 @@ static void show_settings(const struct interface *shown, struct ifcfg_keys *keys
         ifcfg_keys_set(keys, "IPV6ADDR_SECONDARIES", space);
     show_gateway(shown, AF_INET6, "IPV6_DEFAULTGW", keys);
     text_clear(&ipv6);
+}
+
+/* Is the line read as what the kernel shows? What is not is left to a warning. */
+static bool route_is_read(const char *name, const char *line, const struct route *route)
+{
+    struct config_files files = {0};
+    struct route_lines lines;
+    struct problems problems = {0};
+    config_files_add(&files, name, line);
+    route_file_read(&files.items[0], &lines, &problems);
+    bool same = lines.count == 1 && !problems.count && route_same(&lines.items[0].route, route);
+    route_file_clear(&lines);
+    config_files_clear(&files);
+    problems_clear(&problems);
+    return same;
+}
+
+static bool rule_is_read(const char *name, const char *line, const struct rule *rule)
+{
+    struct config_files files = {0};
+    struct rule_lines lines;
+    struct problems problems = {0};
+    config_files_add(&files, name, line);
+    rule_file_read(&files.items[0], &lines, &problems);
+    bool same = lines.count == 1 && !problems.count && rule_matches(&lines.items[0].rule, rule);
+    rule_file_clear(&lines);
+    config_files_clear(&files);
+    problems_clear(&problems);
+    return same;
+}
+
+static size_t show_routes(const struct moving *moving, int family, const char *name, struct text *text)
+{
+    const struct interface *shown = moving->move->shown;
+    size_t count = 0;
+    for (size_t i = 0; i < shown->route_count && count < CONFIG_ENTRIES; i++) {
+        const struct route *route = &shown->routes[i];
+        char words[ROUTE_TEXT_SIZE];
+        if (route->family != family || !route_is_by_hand(route) || route == find_gateway(shown, family)
+            || move_is_zeroconf(route, shown->index))
+            continue;
+        CLEANUP(freep) char *line = memory_format("%s dev %s\n", route_text(route, words), moving->to);
+        if (!route_is_read(name, line, route))
+            continue;
+        text_add(text, line);
+        count++;
+    }
+    return count;
+}
+
+static size_t show_rules(const struct moving *moving, int family, const char *name, struct text *text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < moving->move->rule_count && count < CONFIG_ENTRIES; i++) {
+        struct rule rule = moving->move->rules[i];
+        char words[RULE_TEXT_SIZE];
+        bool in = text_equal(rule.iif, moving->from), out = text_equal(rule.oif, moving->from);
+        if (rule.family != family || (!in && !out))
+            continue;
+        if (in)
+            text_copy(rule.iif, sizeof(rule.iif), moving->to);
+        if (out)
+            text_copy(rule.oif, sizeof(rule.oif), moving->to);
+        CLEANUP(freep) char *line = memory_format("%s\n", rule_text(&rule, words));
+        if (!rule_is_read(name, line, &rule))
+            continue;
+        text_add(text, line);
+        count++;
+    }
+    return count;
+}
+
+/* Where no file of routes or rules is there yet; `beside` is the file of a link. */
+static void show_routing(struct moving *moving, const struct config_file *beside)
+{
+    static const struct {
+        const char *start;
+        int family;
+        size_t (*show)(const struct moving *moving, int family, const char *name, struct text *text);
+    } kinds[] = {
+        {"route", AF_INET, show_routes}, {"route6", AF_INET6, show_routes}, {"rule", AF_INET, show_rules}, {"rule6", AF_INET6, show_rules},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        CLEANUP(freep) char *was = memory_format("%s-%s", kinds[i].start, moving->from_nick);
+        CLEANUP(freep) char *name = memory_format("%s-%s", kinds[i].start, moving->to_nick);
+        CLEANUP(freep) char *path = path_beside(moving, beside, name);
+        struct text text = {0};
+        if (!find_name(moving->files, was) && !find_name(moving->files, name) && kinds[i].show(moving, kinds[i].family, name, &text))
+            change(moving, path, text_take(&text));
+        text_clear(&text);
+    }
 }
 
 /* -- routes, rules, aliases ------------------------------------------------------------------------------------------------------- */
@@ -387,6 +491,7 @@ static void move_in(struct moving *moving, const struct config_file *nic, const 
     } else {
         begin_nic(move, &nic_keys);
         show_settings(move->shown, &bridge_keys);
+        show_routing(moving, bridge);
     }
     ifcfg_keys_set(&nic_keys, "BRIDGE", move->bridge);
     change(moving, bridge ? bridge->path : bridge_path, ifcfg_edit(bridge ? bridge->text : "", &bridge_keys));
@@ -404,10 +509,12 @@ static void move_out(struct moving *moving, const struct config_file *nic, const
     ifcfg_keys_set(&keys, "BRIDGE", NULL);
     if (!nic)
         begin_nic(move, &keys);
-    if (bridge)
+    if (bridge) {
         free(take_settings(moving, bridge->text, nic ? nic->text : "", &keys));
-    else
+    } else {
         show_settings(move->shown, &keys);
+        show_routing(moving, nic);
+    }
     change(moving, nic ? nic->path : nic_path, ifcfg_edit(nic ? nic->text : "", &keys));
     if (bridge)
         change(moving, bridge->path, NULL);

@@ -10,10 +10,6 @@
 #include "base/text.h"
 #include "config/config_internal.h"
 
-enum {
-    IPV6_METRIC = 1024, /* what the kernel gives an IPv6 route without a metric, and reports then */
-};
-
 struct reader {
     const struct word_list *words;
     size_t at;

@@ -32,4 +32,6 @@ struct move_files {
     unsigned delay;
     const struct interface *link;  /* the NIC, as the kernel has it: a file may name it by its MAC address alone */
     const struct interface *shown; /* the link that gives its settings away, as the kernel has it: written where no file states it */
+    const struct rule *rules;      /* all of the kernel's, likewise */
+    size_t rule_count;
 };

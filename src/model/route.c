@@ -72,6 +72,11 @@ static uint8_t type_of(const struct route *route)
     return route->type ? route->type : RTN_UNICAST;
 }
 
+bool route_is_by_hand(const struct route *route)
+{
+    return route->protocol == RTPROT_STATIC || route->protocol == RTPROT_BOOT;
+}
+
 bool route_same_key(const struct route *a, const struct route *b)
 {
     return a->family == b->family && a->prefix == b->prefix && a->metric == b->metric && a->metric_by_index == b->metric_by_index

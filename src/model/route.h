@@ -60,6 +60,9 @@ struct route_group *route_group_new(size_t hop_count);
 void route_copy(const struct route *route, struct route *ret_copy); /* with its group; route_clear frees it */
 void route_clear(struct route *route);
 
+/* By its protocol: set by somebody for good, or until the next boot; not by the kernel, DHCP or a routing daemon. */
+bool route_is_by_hand(const struct route *route);
+
 /* Equal in everything but the protocol: what a file states of a route is the whole route. */
 bool route_same(const struct route *a, const struct route *b);
 /* The same destination, metric and table: the kernel keeps only one of them. */

@@ -261,6 +261,8 @@ static int read_files(struct reconciler *reconciler, struct request *request, st
         .delay = move->asked.delay,
         .shown = network_find(observed, from_of(move)),
         .link = nic,
+        .rules = observed->rules,
+        .rule_count = observed->rule_count,
     };
     struct change *change = &request->change;
     char mac[18];
@@ -308,6 +310,7 @@ static void plan_rest(struct reconciler *reconciler, struct request *request, co
     struct network after, wanted;
 
     move_foresee(host_observed(reconciler), question, &after);
+    iface_warn_unstated(&after, to_of(request->iface), &request->change.wanted, &request->iface->report->warnings);
     network_copy(&request->change.wanted, &wanted);
     hand_overlay(&reconciler->hands, &wanted);
     network_diff(&wanted, &reconciler->wanted, &after, true, &request->iface->plan, &request->problems);

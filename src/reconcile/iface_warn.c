@@ -1,10 +1,12 @@
 /* What is worth knowing before a NIC goes into a bridge or out of it: what hangs on the link and does not move, and what the way home
  * depends on. */
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "reconcile/reconcile_internal.h"
@@ -73,4 +75,91 @@ void iface_warn(const struct reconciler *reconciler, const struct move *move, st
     warn_of_attached(reconciler, move, from->name, warnings);
     if (providers->filter_names && providers->filter_names(providers->filter, move, warnings, &err) < 0)
         text_format(warnings, "%s\n", err.text);
+}
+
+/* -- what no file states afterwards ----------------------------------------------------------------------------------------------- */
+
+#define UNSTATED_SHOWN 20
+
+struct unstated {
+    const struct interface *to;
+    struct text *warnings;
+    size_t count;
+};
+
+static void add_unstated(struct unstated *unstated, const char *what, const char *file)
+{
+    if (unstated->count++ < UNSTATED_SHOWN)
+        text_format(unstated->warnings, "no file states %s: it is gone at the next boot; write it into %s-%s\n", what, file,
+                    unstated->to->name);
+}
+
+static void find_addresses(struct unstated *unstated, const struct interface *stated)
+{
+    for (size_t i = 0; i < unstated->to->address_count; i++) {
+        const struct address *address = &unstated->to->addresses[i];
+        char bytes[INET6_ADDRSTRLEN], what[INET6_ADDRSTRLEN + 16];
+
+        if (!address_is_static(address) || (stated && interface_has_address(stated, address)))
+            continue;
+        inet_ntop(address->family, address->bytes, bytes, sizeof(bytes));
+        snprintf(what, sizeof(what), "%s/%u", bytes, address->prefix);
+        add_unstated(unstated, what, "ifcfg");
+    }
+}
+
+static bool has_route(const struct route *routes, size_t count, const struct route *route)
+{
+    for (size_t i = 0; i < count; i++)
+        if (route_same(&routes[i], route))
+            return true;
+    return false;
+}
+
+static void find_route(struct unstated *unstated, const struct route *routes, size_t count, const struct route *route)
+{
+    char text[ROUTE_TEXT_SIZE], what[ROUTE_TEXT_SIZE + 8];
+
+    if (!route_is_by_hand(route) || has_route(routes, count, route))
+        return;
+    snprintf(what, sizeof(what), "route %s", route_text(route, text));
+    add_unstated(unstated, what, route->family == AF_INET ? "route" : "route6");
+}
+
+static bool goes_by(const struct route *route, const char *name)
+{
+    for (size_t i = 0; route->group && i < route->group->hop_count; i++)
+        if (text_equal(route->group->hops[i].interface, name))
+            return true;
+    return false;
+}
+
+static void find_rule(struct unstated *unstated, const struct network *wanted, const struct rule *rule)
+{
+    char text[RULE_TEXT_SIZE], what[RULE_TEXT_SIZE + 8];
+
+    if (!text_equal(rule->iif, unstated->to->name) && !text_equal(rule->oif, unstated->to->name))
+        return;
+    for (size_t i = 0; i < wanted->rule_count; i++)
+        if (rule_matches(&wanted->rules[i], rule))
+            return;
+    snprintf(what, sizeof(what), "rule %s", rule_text(rule, text));
+    add_unstated(unstated, what, rule->family == AF_INET ? "rule" : "rule6");
+}
+
+void iface_warn_unstated(const struct network *after, const char *to, const struct network *wanted, struct text *warnings)
+{
+    struct unstated unstated = {.to = network_find(after, to), .warnings = warnings};
+    const struct interface *stated = network_find(wanted, to);
+
+    find_addresses(&unstated, stated);
+    for (size_t i = 0; i < unstated.to->route_count; i++)
+        find_route(&unstated, stated ? stated->routes : NULL, stated ? stated->route_count : 0, &unstated.to->routes[i]);
+    for (size_t i = 0; i < after->route_count; i++)
+        if (goes_by(&after->routes[i], to))
+            find_route(&unstated, wanted->routes, wanted->route_count, &after->routes[i]);
+    for (size_t i = 0; i < after->rule_count; i++)
+        find_rule(&unstated, wanted, &after->rules[i]);
+    if (unstated.count > UNSTATED_SHOWN)
+        text_format(warnings, "no file states %zu more addresses, routes and rules of %s\n", unstated.count - UNSTATED_SHOWN, to);
 }

@@ -274,6 +274,8 @@ void iface_ask_tell(const struct iface_ask *ask, struct text *text);
 /* iface_warn.c */
 /* Adds lines. */
 void iface_warn(const struct reconciler *reconciler, const struct move *move, struct text *warnings);
+/* What the link `to` has after a move, set by hand, and no file states: wanted is what they do. */
+void iface_warn_unstated(const struct network *after, const char *to, const struct network *wanted, struct text *warnings);
 
 /* host.c */
 /* Says what the kernel shows otherwise than what is wanted, after everything was done. What it can't do at all may have shown only

@@ -141,6 +141,38 @@ static void test_written_as_shown(void **state)
     expect("ifcfg-eth0", "DEVICE=eth0\nONBOOT=yes\nBRIDGE=br0\n");
     expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nMACADDR=52:54:00:00:00:01\nSTP=no\nONBOOT=yes\nBOOTPROTO=none\nNOZEROCONF=yes\nIPADDR=10.0.0.2\nPREFIX=24\n"
                         "IPADDR1=10.0.1.2\nPREFIX1=24\nGATEWAY=10.0.0.1\nMETRIC=7\n");
+    expect("route-br0", NULL);
+    interface_free(shown);
+}
+
+/* A default route that GATEWAY can't say is a line like others; what a daemon has set is its own business. */
+static void test_routes_and_rules_written_as_shown(void **state)
+{
+    (void)state;
+    struct interface *shown = interface_new("eth0");
+    static const uint8_t protocols[] = {RTPROT_BOOT, RTPROT_STATIC, RTPROT_DHCP};
+    for (size_t i = 0; i < 3; i++) {
+        struct route *route = APPEND(shown->routes, shown->route_count);
+        *route = (struct route){.family = AF_INET, .has_gateway = true, .metric = 7, .table = 77, .protocol = protocols[i]};
+        inet_pton(AF_INET, "10.0.0.1", route->gateway);
+        route->prefix = i ? 8 : 0;
+        route->destination[0] = i ? 10 : 0;
+        route->table = i ? 77 : RT_TABLE_MAIN;
+        route->metrics[ROUTE_MTU] = i ? 0 : 1400;
+    }
+    struct rule rules[] = {rule_new(AF_INET), rule_new(AF_INET), rule_new(AF_INET6)};
+    for (size_t i = 0; i < 3; i++) {
+        rules[i].has_priority = true;
+        rules[i].priority = 500 + (uint32_t)i;
+        text_copy(i == 2 ? rules[i].oif : rules[i].iif, INTERFACE_NAME_SIZE, i == 1 ? "eth1" : "eth0");
+        rules[i].table = 77;
+    }
+    move((struct move_files){.mac = "52:54:00:00:00:01", .shown = shown, .rules = rules, .rule_count = 3});
+    expect("ifcfg-br0", "DEVICE=br0\nTYPE=Bridge\nMACADDR=52:54:00:00:00:01\nSTP=no\nONBOOT=yes\nBOOTPROTO=none\nNOZEROCONF=yes\n");
+    expect("route-br0", "default via 10.0.0.1 metric 7 mtu 1400 dev br0\n10.0.0.0/8 via 10.0.0.1 metric 7 table 77 dev br0\n");
+    expect("route6-br0", NULL);
+    expect("rule-br0", "priority 500 from all iif br0 lookup 77\n");
+    expect("rule6-br0", "priority 502 from all oif br0 lookup 77\n");
     interface_free(shown);
 }
 
@@ -179,6 +211,7 @@ int main(void)
         TEST(test_nic_by_mac),
         TEST(test_bridge_keeps_its_own),
         TEST(test_written_as_shown),
+        TEST(test_routes_and_rules_written_as_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
