@@ -15,11 +15,13 @@ static json_t *daemon_status(struct api *api)
                              api_view_lines(reconcile_warnings(api->reconciler)));
     const char *busy = reconcile_busy(api->reconciler);
 
-    CLEANUP(freep) char *unconfirmed = reconcile_unconfirmed(api->reconciler);
+    CLEANUP(freep) char *unconfirmed = reconcile_unconfirmed(api->reconciler, false);
+    CLEANUP(freep) char *taken_back = reconcile_unconfirmed(api->reconciler, true);
 
     json_object_set_new(json, "busy", busy ? json_string(busy) : json_null());
     json_object_set_new(json, "pending", api_pending_view(api));
     json_object_set_new(json, "unconfirmed", unconfirmed ? json_string(unconfirmed) : json_null());
+    json_object_set_new(json, "taken_back", taken_back ? json_string(taken_back) : json_null());
     return json;
 }
 

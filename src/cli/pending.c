@@ -36,6 +36,7 @@ void pending_print(const json_t *status)
 {
     const json_t *pending = json_object_get(status, "pending");
     const char *name = document_string(pending, "name", ""), *unconfirmed = document_string(status, "unconfirmed", NULL);
+    const char *taken_back = document_string(status, "taken_back", NULL);
 
     if (document_boolean(pending, "transaction", false))
         output_print("a transaction is open: 'trestle iface-commit' or 'trestle iface-rollback' ends it\n");
@@ -45,4 +46,6 @@ void pending_print(const json_t *status)
     if (unconfirmed)
         output_print("nobody confirmed the last %s, so it was taken back: the files differ from what is wanted until the next apply\n",
                      unconfirmed);
+    if (taken_back)
+        output_print("nobody confirmed '%s', so it was taken back, with its files: the old state stands\n", taken_back);
 }

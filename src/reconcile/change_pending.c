@@ -104,8 +104,7 @@ void change_end_pending(struct reconciler *reconciler, struct error *failure)
     host_bind(reconciler, &applied);
     change_want(reconciler, &applied);
     hand_restore(reconciler, journal->kept.hands);
-    if (!journal->kept.before.count)
-        journal_mark_unconfirmed(reconciler, journal->name);
+    journal_mark_unconfirmed(reconciler);
     event_emit(reconciler, "plan", journal->name, "rolled back");
     journal_remove(reconciler);
     journal_clear(journal);
@@ -228,7 +227,7 @@ bool reconcile_pending(const struct reconciler *reconciler, struct reconcile_pen
     return true;
 }
 
-char *reconcile_unconfirmed(const struct reconciler *reconciler)
+char *reconcile_unconfirmed(const struct reconciler *reconciler, bool with_files)
 {
-    return journal_unconfirmed(reconciler);
+    return journal_unconfirmed(reconciler, with_files);
 }

@@ -93,8 +93,8 @@ static void recover_after_reboot(struct reconciler *reconciler)
     log_warning("%s: was not confirmed before the reboot: it is taken back", journal->name);
     change_put_files_back(reconciler, &journal->running.before, false, &failure);
     change_put_files_back(reconciler, &journal->kept.before, journal->transaction, &failure);
-    if (journal->pending && !journal->kept.before.count)
-        journal_mark_unconfirmed(reconciler, journal->name);
+    if (journal->pending)
+        journal_mark_unconfirmed(reconciler);
     journal_remove(reconciler);
     journal_clear(journal);
     reconciler->recovered(reconciler);

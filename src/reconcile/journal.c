@@ -20,6 +20,7 @@
 #define JOURNAL "change.json"
 #define COMMITTED "change.committed"
 #define UNCONFIRMED "unconfirmed"
+#define TAKEN_BACK "taken-back"
 
 static char *path_of(const struct reconciler *reconciler, const char *name)
 {
@@ -203,25 +204,28 @@ void journal_set_aside(const struct reconciler *reconciler)
 
 /* -- a change that nobody confirmed --------------------------------------------------------------------------------------- */
 
-void journal_mark_unconfirmed(const struct reconciler *reconciler, const char *text)
+void journal_mark_unconfirmed(const struct reconciler *reconciler)
 {
-    CLEANUP(freep) char *path = path_of(reconciler, UNCONFIRMED);
+    const struct journal *journal = &reconciler->journal;
+    CLEANUP(freep) char *path = path_of(reconciler, journal->kept.before.count ? TAKEN_BACK : UNCONFIRMED);
     struct error err;
 
-    if (file_write(path, text, strlen(text), 0600, true, &err) < 0)
+    if (!journal->transaction && file_write(path, journal->name, strlen(journal->name), 0600, true, &err) < 0)
         log_error("%s", err.text);
 }
 
 void journal_clear_unconfirmed(const struct reconciler *reconciler)
 {
     CLEANUP(freep) char *path = path_of(reconciler, UNCONFIRMED);
+    CLEANUP(freep) char *back = path_of(reconciler, TAKEN_BACK);
 
     unlink(path);
+    unlink(back);
 }
 
-char *journal_unconfirmed(const struct reconciler *reconciler)
+char *journal_unconfirmed(const struct reconciler *reconciler, bool with_files)
 {
-    CLEANUP(freep) char *path = path_of(reconciler, UNCONFIRMED);
+    CLEANUP(freep) char *path = path_of(reconciler, with_files ? TAKEN_BACK : UNCONFIRMED);
     char *text = NULL;
 
     file_read(AT_FDCWD, path, 4096, &text, NULL, NULL);

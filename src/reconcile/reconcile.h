@@ -169,8 +169,9 @@ bool reconcile_pending(const struct reconciler *reconciler, struct reconcile_pen
 void reconcile_confirm(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context);
 void reconcile_rollback(struct reconciler *reconciler, bool transaction, reconcile_done done, void *context);
 void reconcile_begin(struct reconciler *reconciler, reconcile_done done, void *context);
-/* The name of the last change, when nobody confirmed it; NULL = none. The caller's. */
-char *reconcile_unconfirmed(const struct reconciler *reconciler);
+/* The name of the last change, when nobody confirmed it; NULL = none. The caller's. with_files: of one that changed the files itself, and
+ * took them back; else of an apply, whose files wait for the next one. */
+char *reconcile_unconfirmed(const struct reconciler *reconciler, bool with_files);
 /* iface-bridge and iface-unbridge. */
 struct reconcile_bridging {
     bool out; /* of the bridge, whose only port the NIC is */

@@ -79,10 +79,11 @@ void journal_remove(const struct reconciler *reconciler);
 /* Into reconciler->journal: 1; 0 when there is none; -errno when it can't be read. */
 int journal_read(struct reconciler *reconciler, struct error *err);
 void journal_set_aside(const struct reconciler *reconciler);
-/* An apply that was not confirmed: until the next one its files differ from what is wanted, and that is said. */
-void journal_mark_unconfirmed(const struct reconciler *reconciler, const char *text);
+/* The change on record was not confirmed; that is said until the next change. An apply: until then its files differ from what is wanted.
+ * One that changed the files itself (with_files) has taken them back. */
+void journal_mark_unconfirmed(const struct reconciler *reconciler);
 void journal_clear_unconfirmed(const struct reconciler *reconciler);
-char *journal_unconfirmed(const struct reconciler *reconciler); /* NULL = none; the caller's */
+char *journal_unconfirmed(const struct reconciler *reconciler, bool with_files); /* NULL = none; the caller's */
 
 /* -- change.c: a change of the host's network, from its plan to its end -------------------------------------------------------------- */
 

@@ -57,7 +57,7 @@ host_is_whole() {
 	[[ ! -e $STATE/applied/ifcfg-br9 ]] || uplink=br9
 	check "nothing waits to be confirmed" not pends
 	check "no temporary file is left" same '' "$(find "$CONFIG" "$STATE" -type f ! -path "$CONFIG/vms/c[23].vm" \
-		! -path "$STATE/applied*/ifcfg-*" ! -path "$STATE/applied*/boot_id" ! -path "$STATE/change.*" ! -path "$STATE/unconfirmed")"
+		! -path "$STATE/applied*/ifcfg-*" ! -path "$STATE/applied*/boot_id" ! -path "$STATE/change.*" ! -path "$STATE/unconfirmed" ! -path "$STATE/taken-back")"
 	check "nothing is left of a change" same '' "$(find "$STATE" -name 'change.*')"
 	addresses=$(ip -j -4 address show | jq -r '.[] | select(.ifname != "lo") | .addr_info[] | "\(.label) \(.local)"' | sort | xargs)
 	case $name in

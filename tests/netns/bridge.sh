@@ -69,6 +69,7 @@ check "all is as it was" is_old
 check "the bridge's file is gone" not test -e "$files/ifcfg-br0"
 check "the NIC's says the same as before" same "$(sort <<<"$written")" "$(texts | sort)"
 check "plan has nothing to do after it" trestle plan
+check "status says nothing of changes" not says 'nobody confirmed' trestle status
 check "the report" says 'moved 4 addresses, 4 routes, 2 rules, 1 neighbour, .* in [0-9.]+ ms; gateway 10.0.0.1 answers' trestle iface-bridge eth0 br0
 check "as JSON" sh -c "${client[*]} --json iface-unbridge br0 | jq -e '.interface == \"eth0\" and (.report | length > 0) and .changes > 10'"
 check "all is as it was, again" is_old
@@ -122,6 +123,8 @@ check "all of it" is_old
 check "no ping was lost by any of this" same 0 "$(pings_lost)"
 check "--confirm 1" trestle iface-bridge eth0 br0 --confirm 1
 eventually "the deadline brings it back" is_old
+eventually "and status says so" says "nobody confirmed 'iface-bridge eth0 br0', so it was taken back, with its files" trestle status
+check "a boot would take the files all the same" not test -e "$STATE/unconfirmed"
 check "the bridge's file is gone again" not test -e "$files/ifcfg-br0"
 check "a transaction" trestle iface-begin
 check "takes it in" says 'Created bridge' trestle iface-bridge eth0 br0
@@ -137,6 +140,7 @@ check "the first NIC" trestle iface-bridge eth0 br0
 check "the second one" trestle iface-bridge eth1 br1
 check "leaves the first one where it is" sh -c "ip -br address show br0 | grep -q 10.0.0.2/24 && ip -br address show br1 | grep -q 10.6.0.1/24"
 check "iface-rollback" trestle iface-rollback
+check "which nobody had to confirm" not says "nobody confirmed 'iface-begin'" trestle status
 check "brings both back" same "$both" "$(state)"
 check "with their files" same "$texts" "$(texts)"
 ip link delete eth1

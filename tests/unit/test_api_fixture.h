@@ -171,9 +171,9 @@ bool reconcile_pending(const struct reconciler *reconciler, struct reconcile_pen
     return fake.pending.name;
 }
 
-char *reconcile_unconfirmed(const struct reconciler *reconciler)
+char *reconcile_unconfirmed(const struct reconciler *reconciler, bool with_files)
 {
-    (void)reconciler;
+    (void)reconciler, (void)with_files;
     return NULL;
 }
 
