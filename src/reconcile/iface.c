@@ -26,6 +26,7 @@ struct iface_move {
     struct iface_ask *ask; /* who answers */
     char *before; /* another such request, which was under way when this one came; NULL = none */
     bool made; /* the bridge is made by this */
+    unsigned delay; /* of a bridge that is made with STP: as the kernel takes it */
 };
 
 void iface_move_free(struct iface_move *move)
@@ -170,8 +171,23 @@ static double silence(const struct reconciler *reconciler, const struct iface_mo
     if (move->asked.out)
         return 0;
     if (move->made)
-        return move->asked.stp ? 2. * move->asked.delay : 0;
+        return move->asked.stp ? 2. * move->delay : 0;
     return bridge && bridge->bridge.stp ? 2. * bridge->bridge.forward_delay / 100 : 0;
+}
+
+/* What was asked for the spanning tree, and does not come about. */
+static void warn_of_tree(const struct iface_move *move, struct text *warnings)
+{
+    const struct reconcile_bridging *asked = &move->asked;
+
+    if (!asked->out && !move->made && asked->stp)
+        text_format(warnings, "%s is there already: --stp is without effect, the bridge keeps what it has\n", asked->bridge);
+    if (!asked->out && !move->made && asked->delay)
+        text_format(warnings, "%s is there already: --delay is without effect, the bridge keeps what it has\n", asked->bridge);
+    if (move->made && asked->delay && !asked->stp)
+        text_format(warnings, "--delay is without effect without --stp\n");
+    if (move->made && asked->delay && asked->stp && asked->delay != move->delay)
+        text_format(warnings, "--delay %u: the kernel takes 2 to 30 seconds: it is %u\n", asked->delay, move->delay);
 }
 
 static void warn(const struct reconciler *reconciler, const struct iface_move *move)
@@ -180,6 +196,7 @@ static void warn(const struct reconciler *reconciler, const struct iface_move *m
     struct text *warnings = &move->report->warnings;
 
     iface_warn(reconciler, &question, warnings);
+    warn_of_tree(move, warnings);
     if (move->moved.neighbours)
         text_format(warnings, "%u permanent neighbour%s move%s now, but no file can keep them for the next boot\n", move->moved.neighbours,
                     move->moved.neighbours == 1 ? "" : "s", move->moved.neighbours == 1 ? "s" : "");
@@ -258,7 +275,7 @@ static int read_files(struct reconciler *reconciler, struct request *request, st
         .bridge = move->asked.bridge,
         .out = move->asked.out,
         .stp = move->asked.stp,
-        .delay = move->asked.delay,
+        .delay = move->delay,
         .shown = network_find(observed, from_of(move)),
         .link = nic,
         .rules = observed->rules,
@@ -435,8 +452,7 @@ void reconcile_bridging(struct reconciler *reconciler, const struct reconcile_br
     struct iface_move *move = NEW(struct iface_move);
 
     move->asked = *asked;
-    if (asked->stp) /* what the kernel takes */
-        move->asked.delay = asked->delay < 2 ? 2 : asked->delay > 30 ? 30 : asked->delay;
+    move->delay = asked->delay < 2 ? 2 : asked->delay > 30 ? 30 : asked->delay;
     move->asked.checks = memory_copy(asked->checks, asked->check_count * sizeof(*asked->checks));
     move->report = ret_report;
     move->ask = iface_ask_new(reconciler);

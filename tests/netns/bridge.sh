@@ -100,6 +100,7 @@ ip link delete br7
 check "nothing of this has changed anything" is_old
 
 # --- files alone ---
+check "a delay without STP" says '^--delay is without effect without --stp$' sh -c "${client[*]} iface-bridge eth0 br0 --delay 5 --confirm 600 && ${client[*]} rollback"
 check "--no-start" says 'Created bridge br0' trestle iface-bridge eth0 br0 --no-start
 check "changes nothing yet" is_old
 check "is pending in plan" sh -c "${client[*]} plan; [ \$? = 2 ]"
@@ -161,7 +162,9 @@ ip link set br0 up
 ip address add 10.5.0.1/24 dev br0
 eventually "the bridge is there" settled
 old=$(state)
-check "into an existing bridge" says '^Attached device eth0 to bridge br0$' trestle iface-bridge eth0 br0
+check "into an existing bridge" says '^Attached device eth0 to bridge br0$' sh -c "${client[*]} iface-bridge eth0 br0 --stp --delay 5 2>'$RUN/names'"
+check "whose spanning tree is left alone, which is said" same "$(printf 'br0 is there already: %s is without effect, the bridge keeps what it has\n' --stp --delay)" \
+	"$(grep already "$RUN/names")"
 check "which keeps its MAC" sh -c "ip link show br0 | grep -q 02:00:00:00:00:b0"
 check "and its address" sh -c "ip -br addr show br0 | grep -q '10.5.0.1/24.*10.0.0.2/24'"
 check "the gateway is reached over it" ping -c1 -W5 -q 10.0.0.1
