@@ -110,7 +110,8 @@ const struct verb verb_table[] = {
                  FLAG("no-start", "change the files only"), BRIDGING_OPTIONS}},
     {.name = "iface-unbridge", .group = HOST, .run = bridging_run,
      .help = "take the only port out of a bridge, and the bridge away",
-     .details = "The exact inverse of iface-bridge: what hangs on the bridge moves back to its port.",
+     .details = "The exact inverse of iface-bridge: what hangs on the bridge moves back to its port. With --no-start it also undoes an "
+                "iface-bridge --no-start that was not applied yet.",
      .arguments = {WORD("bridge", "the bridge", .kind = VALUE_BRIDGE)},
      .options = {FLAG("no-start", "change the files only"), BRIDGING_OPTIONS}},
     {.name = "iface-begin", .group = HOST, .run = pending_run,

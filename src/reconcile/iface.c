@@ -26,6 +26,7 @@ struct iface_move {
     struct iface_ask *ask; /* who answers */
     char *before; /* another such request, which was under way when this one came; NULL = none */
     bool made; /* the bridge is made by this */
+    bool unmade; /* there is no bridge yet but in the files: iface-bridge --no-start is undone */
     unsigned delay; /* of a bridge that is made with STP: as the kernel takes it */
 };
 
@@ -276,7 +277,7 @@ static int read_files(struct reconciler *reconciler, struct request *request, st
         .out = move->asked.out,
         .stp = move->asked.stp,
         .delay = move->delay,
-        .shown = network_find(observed, from_of(move)),
+        .shown = move->unmade ? nic : network_find(observed, from_of(move)),
         .link = nic,
         .rules = observed->rules,
         .rule_count = observed->rule_count,
@@ -290,7 +291,7 @@ static int read_files(struct reconciler *reconciler, struct request *request, st
     files.mac = move->made ? mac : NULL;
     file_edits_clear(&change->edits);
     reconciler->files.move_edits(reconciler->files.context, &files, &change->edits);
-    result = reconciler->files.check_edits(reconciler->files.context, &change->edits, err);
+    result = move->unmade ? 0 : reconciler->files.check_edits(reconciler->files.context, &change->edits, err);
     if (result < 0)
         return result;
     network_clear(&change->wanted);
@@ -379,18 +380,68 @@ static void watch(struct iface_move *move)
 /* The files alone: the change shows in `plan` as pending. */
 static void write_files(struct reconciler *reconciler, struct request *request)
 {
+    struct iface_move *move = request->iface;
     struct error err = {0};
     int result = reconciler->files.write_edits(reconciler->files.context, &request->change.edits, false, &err);
 
-    text_format(&request->iface->report->report, "the files are written; 'trestle apply' makes it so");
-    end(reconciler, result, result < 0 ? &err : NULL, &request->iface->plan);
+    text_format(&move->report->report, "only the files have changed: it takes effect at the next 'trestle apply' or boot");
+    if (move->unmade)
+        text_format(&move->report->report, "; %s was not made yet", move->asked.bridge);
+    else if (move->made)
+        text_format(&move->report->report, "; 'trestle iface-unbridge %s --no-start' undoes it", move->asked.bridge);
+    end(reconciler, result, result < 0 ? &err : NULL, &move->plan);
+}
+
+/* Gives the only port that the files give the bridge into move->asked.nic. */
+static int check_unmade(struct reconciler *reconciler, struct iface_move *move, struct error *err)
+{
+    struct network files = {0};
+    struct problems ignored = {0};
+    size_t ports = 0;
+    bool stated;
+
+    reconciler->files.read_network(reconciler->files.context, &files, &ignored);
+    host_bind(reconciler, &files);
+    stated = network_find(&files, move->asked.bridge);
+    for (size_t i = 0; i < files.count; i++)
+        if (text_equal(files.items[i]->master, move->asked.bridge)) {
+            text_copy(move->asked.nic, sizeof(move->asked.nic), files.items[i]->name);
+            ports++;
+        }
+    network_clear(&files);
+    problems_clear(&ignored);
+    if (!stated || !ports)
+        return error_set(err, ENOENT, "there is no interface %s", move->asked.bridge);
+    if (ports > 1)
+        return error_set(err, EBUSY, "Multiple interfaces attached to bridge %s", move->asked.bridge);
+    if (!network_find(host_observed(reconciler), move->asked.nic))
+        return error_set(err, ENOENT, "there is no interface %s, the port of %s", move->asked.nic, move->asked.bridge);
+    return 0;
+}
+
+/* Nothing is there to be moved: the settings go back to the NIC's file. */
+static int prepare_unmade(struct reconciler *reconciler, struct request *request, struct error *err)
+{
+    struct iface_move *move = request->iface;
+    int result = change_may_begin(reconciler, request, err);
+
+    if (result == 0)
+        result = check_unmade(reconciler, move, err);
+    if (result == 0)
+        result = read_files(reconciler, request, err);
+    text_copy(move->report->nic, sizeof(move->report->nic), move->asked.nic);
+    return result;
 }
 
 static int prepare(struct reconciler *reconciler, struct request *request, struct error *err)
 {
     struct iface_move *move = request->iface;
-    int result = move->asked.out ? check_out(reconciler, move, err) : check_in(reconciler, move, err);
+    int result;
 
+    move->unmade = move->asked.out && move->asked.no_start && !network_find(host_observed(reconciler), move->asked.bridge);
+    if (move->unmade)
+        return prepare_unmade(reconciler, request, err);
+    result = move->asked.out ? check_out(reconciler, move, err) : check_in(reconciler, move, err);
     if (result == 0)
         result = change_may_begin(reconciler, request, err);
     if (result == 0)

@@ -101,12 +101,19 @@ check "nothing of this has changed anything" is_old
 
 # --- files alone ---
 check "a delay without STP" says '^--delay is without effect without --stp$' sh -c "${client[*]} iface-bridge eth0 br0 --delay 5 --confirm 600 && ${client[*]} rollback"
-check "--no-start" says 'Created bridge br0' trestle iface-bridge eth0 br0 --no-start
+written=$(texts)
+check "--no-start says when it takes effect, and what undoes it" \
+	says "^only the files have changed: it takes effect at the next 'trestle apply' or boot; 'trestle iface-unbridge br0 --no-start' undoes it$" \
+	trestle iface-bridge eth0 br0 --no-start
 check "changes nothing yet" is_old
 check "is pending in plan" sh -c "${client[*]} plan; [ \$? = 2 ]"
-printf '%s\n' DEVICE=eth0 IPADDR=10.0.0.2 PREFIX=24 GATEWAY=10.0.0.1 IPV6ADDR=2001:db8::2/64 IPV6_DEFAULTGW=2001:db8::1 ONBOOT=yes COLOUR=red >"$files/ifcfg-eth0"
-rm "$files/ifcfg-br0"
-check "the files as before" trestle apply
+check "only its exact inverse undoes that" says 'there is no interface br0' trestle iface-unbridge br0
+check "iface-unbridge --no-start" says "only the files have changed: .*; br0 was not made yet" trestle iface-unbridge br0 --no-start
+check "undoes it" same "$(sort <<<"$written")" "$(texts | sort)"
+check "nothing is pending in plan" trestle plan
+check "the files as they are now" trestle apply
+check "what no file names either is refused" says 'there is no interface br0' trestle iface-unbridge br0 --no-start
+check "and nothing of this has changed anything" is_old
 
 # --- confirmed, or not ---
 check "--confirm returns at once" says 'taken back in 600 s' trestle iface-bridge eth0 br0 --confirm 600
