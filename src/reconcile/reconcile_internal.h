@@ -259,7 +259,7 @@ void claim_warn(const struct reconciler *reconciler, const struct network *wante
 /* iface.c */
 void iface_move_free(struct iface_move *move);
 
-/* iface_ask.c: who answers before a change and after it. Nobody is told twice; a time limit is in seconds; done comes from the loop, or from
+/* iface_ask.c: who answers before a change and after it. A time limit is in seconds; done comes from the loop, or from
  * within the call when there is nobody to ask. */
 struct iface_ask;
 typedef void (*iface_ask_done)(struct reconciler *reconciler, struct request *request);
