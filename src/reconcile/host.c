@@ -256,6 +256,7 @@ void host_pass(struct ev_loop *loop, ev_timer *timer, int events)
     if (reconciler->adopted && !reconciler->queue.running)
         host_bind(reconciler, &reconciler->wanted);
     if (reconciler->adopted) {
+        hand_bind(&reconciler->hands, &reconciler->wanted);
         lease_follow(reconciler);
         duplicate_follow(reconciler);
     }

@@ -190,10 +190,8 @@ static void forget(struct reconciler *reconciler)
 void lease_follow(struct reconciler *reconciler)
 {
     const struct reconcile_providers *providers = &reconciler->providers;
-
     struct network wanted = {0};
 
-    hand_bind(&reconciler->hands, &reconciler->wanted); /* which was bound just now; repair, which would do that too, may be off */
     forget(reconciler);
     if (!providers->dhcp_follow || (reconciler->queue.running && reconciler->queue.running->moves_leases))
         return;
