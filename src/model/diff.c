@@ -571,7 +571,7 @@ void network_diff(const struct network *wanted, const struct network *previous, 
 {
     struct diff diff = {.wanted = wanted, .previous = previous, .before = observed, .observed = observed, .adopt = adopt, .plan = plan,
                         .problems = problems};
-    struct network left = {0}, stated = {0};
+    struct network left = {0}, lowered = {0}, stated = {0};
 
     if (diff_unstate(&diff, &stated))
         wanted = diff.wanted = &stated;
@@ -582,6 +582,8 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     plan_deletions(&diff);
     if (diff_remake(&diff, &left))
         diff.observed = &left;
+    if (diff_mtu(&diff, &lowered))
+        diff.observed = &lowered;
     plan_links(&diff);
     mark_ends(&diff);
     diff_name_plan(&diff);
@@ -593,6 +595,7 @@ void network_diff(const struct network *wanted, const struct network *previous, 
     rule_diff_add(&diff);
     for_each_wanted(&diff, address_diff_flush);
     network_clear(&left);
+    network_clear(&lowered);
     network_clear(&stated);
     free(diff.ports);
     free(diff.depths);

@@ -85,6 +85,10 @@ size_t diff_index(const struct network *network, const char *name); /* SIZE_MAX:
 /* By index: 0 for a link that needs no other; the caller frees it. */
 int *diff_depths(const struct network *network, int *ret_deepest);
 
+/* diff_mtu.c: what lies on a link that gets a lower MTU. Gives whether there is any; then ret_lowered is what is observed with their new
+ * ones, the caller's. */
+bool diff_mtu(struct diff *diff, struct network *ret_lowered);
+
 /* diff_remake.c: links whose change the kernel can't make on them are taken apart and deleted, with all that goes with them.
  * Gives whether there are any; then ret_left is what is left of what is observed, the caller's. */
 bool diff_remake(struct diff *diff, struct network *ret_left);

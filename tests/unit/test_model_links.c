@@ -303,6 +303,25 @@ static void an_option_changes_live(void **state)
     expect(&host, "set bond0 miimon 0 → 100\nset eth0.1 egress_priorities 3:5\n");
 }
 
+static void what_lies_on_a_link_is_lowered_before_it(void **state)
+{
+    struct host host = {0};
+    struct interface *nic = put(&host.wanted, "eth0", INTERFACE_ETHERNET);
+
+    (void)state;
+    nic->mtu = 1400;
+    nic->set |= FIELD_BIT(FIELD_MTU);
+    nic = vlan_on(put(&host.wanted, "v", INTERFACE_VLAN), "eth0", 10);
+    nic->mtu = 1300;
+    nic->set |= FIELD_BIT(FIELD_MTU);
+    see(&host, "eth0", INTERFACE_ETHERNET)->mtu = 1500;
+    vlan_on(see(&host, "v", INTERFACE_VLAN), "eth0", 10)->mtu = 1500;
+    vlan_on(see(&host, "somebody's", INTERFACE_VLAN), "v", 1)->mtu = 1500;
+    vlan_on(see(&host, "small", INTERFACE_VLAN), "eth0", 2)->mtu = 1280;
+    network_find(&host.observed, "somebody's")->owner = network_find(&host.observed, "small")->owner = OWNER_FOREIGN;
+    expect(&host, "set somebody's mtu 1500 → 1300\nset v mtu 1500 → 1300\nset eth0 mtu 1500 → 1400\n");
+}
+
 static void another_id_makes_a_vlan_anew_with_what_is_on_it(void **state)
 {
     struct host host = {0};
@@ -522,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_primary_that_is_no_slave_is_told),
         cmocka_unit_test(a_slave_is_known_by_the_mac_it_came_with),
         cmocka_unit_test(an_option_changes_live),
+        cmocka_unit_test(what_lies_on_a_link_is_lowered_before_it),
         cmocka_unit_test(another_id_makes_a_vlan_anew_with_what_is_on_it),
         cmocka_unit_test(another_parent_makes_a_vlan_anew),
         cmocka_unit_test(a_backup_port_that_leaves_is_dropped_first),
