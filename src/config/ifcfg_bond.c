@@ -74,22 +74,6 @@ void ifcfg_bond_read(const struct lexer_section *section, struct ifcfg *ifcfg, s
 
 /* Slaves */
 
-/* The first of the keys that would mean something on an interface of its own. */
-static void warn_of_addresses(const struct lexer_section *section, const char *master, struct complaints *complaints)
-{
-    static const char *const keys[] = {"IPADDR", "GATEWAY", "IPV6ADDR"};
-    for (size_t i = 0; i < section->count; i++) {
-        const struct lexer_entry *entry = &section->entries[i];
-        const struct option *row = option_find(OPTION_INTERFACE, NULL, entry->key, NULL);
-        for (size_t j = 0; row && lexer_counts(section, entry) && j < ARRAY_SIZE(keys); j++)
-            if (strcmp(row->key, keys[j]) == 0) {
-                complain(complaints, true, entry->line, entry->column,
-                         "%s is not used: a slave has no addresses of its own; they belong into the file of %s", entry->key, master);
-                return;
-            }
-    }
-}
-
 /* Both keys are needed, as the scripts have it; NetworkManager's files may lack SLAVE. */
 bool ifcfg_bond_read_slave(const struct lexer_section *section, struct ifcfg *ifcfg, struct complaints *complaints)
 {
@@ -123,6 +107,5 @@ bool ifcfg_bond_read_slave(const struct lexer_section *section, struct ifcfg *if
     ifcfg->interface->is_slave = true;
     ifcfg->interface->set |= FIELD_BIT(FIELD_MASTER);
     ifcfg->master_place = (struct ifcfg_place){master->value_line, master->value_column};
-    warn_of_addresses(section, master->value, complaints);
     return true;
 }

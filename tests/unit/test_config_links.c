@@ -179,7 +179,8 @@ static void test_slaves(void **state)
         {{{"ifcfg-bond0", "DEVICE=bond0\nTYPE=Bond"}, {"ifcfg-eth0", SLAVE "MACADDR=52:54:00:00:00:01\nIPADDR1=x\nGATEWAY=y"}},
          "bond0 bond up\neth0 up master=bond0 addresses=\n"
          "ifcfg-eth0:4:1: warning: MACADDR has no effect: the bond gives its slaves their MAC address\n"
-         "ifcfg-eth0:5:1: warning: IPADDR1 is not used: a slave has no addresses of its own; they belong into the file of bond0\n"},
+         "ifcfg-eth0:5:1: warning: IPADDR1 is not used: the interface has no addresses of its own, it belongs to bond0\n"
+         "ifcfg-eth0:6:1: warning: GATEWAY is not used: the interface has no addresses of its own, it belongs to bond0\n"},
         {{{"ifcfg-eth0", SLAVE}}, "ifcfg-eth0:2:8: MASTER=bond0: no file states this bond: write ifcfg-bond0 with TYPE=Bond\n"},
         {{{"ifcfg-eth0", "DEVICE=eth0\nSLAVE=yes"}}, "ifcfg-eth0:2:1: SLAVE=yes, but of which bond? MASTER is missing\n"},
         {{{"ifcfg-eth0", "DEVICE=eth0\nSLAVE=no\nMASTER=bond0"}}, "eth0 up\n"},
