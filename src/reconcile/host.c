@@ -443,6 +443,7 @@ static void start_go_on(struct reconciler *reconciler)
 
     hand_load(reconciler);
     if (!reconciler->journal.pending) {
+        network_clear(&reconciler->wanted); /* what a change that was taken back wanted */
         reconciler->files.read_start(reconciler->files.context, &reconciler->wanted, &request->problems);
         reason_remember_files(reconciler, &request->problems);
         reconciler->files.begin_applied(reconciler->files.context);
