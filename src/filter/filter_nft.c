@@ -64,7 +64,8 @@ static int hear_chain(const struct nlmsghdr *message, void *context)
     struct chain *chain;
 
     if (!hook || !is_passed(filter_message_number(filter_message_find(hook, NFTA_HOOK_HOOKNUM), UINT32_MAX)) || chains->count == CHAINS ||
-        filter_message_number(filter_message_attribute(message, NFTA_CHAIN_POLICY), NF_ACCEPT) != NF_DROP || !concerns(chains->scope, fixed->nfgen_family))
+        filter_message_number(filter_message_attribute(message, NFTA_CHAIN_POLICY), NF_ACCEPT) != NF_DROP
+        || !concerns(chains->scope, fixed->nfgen_family))
         return MNL_CB_OK;
     chain = &chains->items[chains->count++];
     chain->family = fixed->nfgen_family;
@@ -101,7 +102,8 @@ static void read_compare(const struct nlattr *data, struct filter_rule *rule, ch
 {
     const struct nlattr *value = filter_message_find(filter_message_find(data, NFTA_CMP_DATA), NFTA_DATA_VALUE);
 
-    if (!name || !value || filter_message_number(filter_message_find(data, NFTA_CMP_OP), UINT32_MAX) != NFT_CMP_EQ || mnl_attr_get_payload_len(value) != 16)
+    if (!name || !value || filter_message_number(filter_message_find(data, NFTA_CMP_OP), UINT32_MAX) != NFT_CMP_EQ
+        || mnl_attr_get_payload_len(value) != 16)
         rule->other = true; /* a shorter one is the beginning of a name */
     else
         filter_message_string(value, name, 16);
