@@ -298,6 +298,7 @@ static int read_files(struct reconciler *reconciler, struct request *request, st
     problems_clear(&request->problems);
     reconciler->files.read_edited(reconciler->files.context, &change->edits, &change->wanted, &request->problems);
     host_bind(reconciler, &change->wanted);
+    host_note_seen(observed, nic->name, &change->wanted);
     if (request->problems.errors)
         return error_set(err, EINVAL, "the files as they would be have errors: nothing was changed");
     return 0;
