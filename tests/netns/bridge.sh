@@ -176,7 +176,7 @@ check "which keeps its MAC" sh -c "ip link show br0 | grep -q 02:00:00:00:00:b0"
 check "and its address" sh -c "ip -br addr show br0 | grep -q '10.5.0.1/24.*10.0.0.2/24'"
 check "the gateway is reached over it" ping -c1 -W5 -q 10.0.0.1
 has_peer() { on peer ip neigh show 10.0.0.2 | grep -q "lladdr $1"; }
-check "the gateway knows the host by that MAC" has_peer 02:00:00:00:00:b0
+eventually "the gateway knows the host by that MAC" has_peer 02:00:00:00:00:b0
 check "out of it, to be confirmed" trestle iface-unbridge br0 --confirm 600
 eventually "the gateway knows it by the NIC's" has_peer "$(ip -j link show eth0 | jq -r '.[].address')"
 check "rollback of that" trestle rollback
