@@ -13,6 +13,7 @@ fill() { # KIB: all but that
 	dd if=/dev/zero of="$STATE/fill" bs=1k count=1000 2>/dev/null || true
 	truncate -s "-$1k" "$STATE/fill"
 }
+is_port() { ip -j link show dev "$1" | jq -e --arg bridge "$2" '.[0].master == $bridge' >/dev/null; }
 has() { ip -j address show dev "$1" | jq -e --arg address "$2" 'any(.[].addr_info[]; .local == $address)' >/dev/null; }
 
 printf '%s\n' DEVICE=eth1 IPADDR=192.0.2.1 PREFIX=24 ARPCHECK=no >"$CONFIG/network/ifcfg-eth1"
@@ -38,6 +39,7 @@ daemon_start
 check "another daemon knows what the transaction did" has br1 192.0.2.1
 check "  and repairs by it" ip link delete br1
 eventually "  the bridge is back" has br1 192.0.2.1
+eventually "  with its port" is_port eth1 br1
 check "it is committed" trestle iface-commit
 check "the applied copy has it" grep -q 192.0.2.1 "$STATE/applied/ifcfg-br1"
 check "nothing of it is left over" sh -c '! ls -d "$1"/applied.new "$1"/applied.next "$1"/applied.before 2>/dev/null' - "$STATE"
