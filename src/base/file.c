@@ -113,7 +113,7 @@ static char *follow_links(const char *path)
     return NULL;
 }
 
-static int write_all(int fd, const char *data, size_t size)
+int file_write_all(int fd, const char *data, size_t size)
 {
     while (size) {
         ssize_t written = write(fd, data, size);
@@ -159,7 +159,7 @@ static int fill_temporary(const char *path, const void *data, size_t size, const
     int fd = create_temporary(path);
     if (fd < 0)
         return fd;
-    int result = write_all(fd, data, size);
+    int result = file_write_all(fd, data, size);
     if (result == 0)
         result = take_after(fd, old, mode);
     if (result == 0 && durable && fsync(fd) < 0)

@@ -15,6 +15,8 @@ int file_read(int dirfd, const char *path, size_t limit, char **ret_text, size_t
  * path, and keeps owner and mode of a file that exists; else mode. */
 int file_write(const char *path, const void *data, size_t size, mode_t mode, bool durable, struct error *err);
 
+int file_write_all(int fd, const char *data, size_t size); /* to an open one, however often that takes; -errno */
+
 int file_make_directory(const char *path, mode_t mode, struct error *err); /* with its parents (0755); fine if it exists */
 
 /* Names in a directory but "." and ".." and the NAME.tmp-PID that an interrupted file_write left, in natural order (eth2 before

@@ -111,18 +111,6 @@ const char *applied_latest(struct applied *applied)
 
 /* -- writing, on the thread -------------------------------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *text, size_t size)
-{
-    for (size_t written = 0; written < size;) {
-        ssize_t result = write(fd, text + written, size - written);
-
-        if (result < 0 && errno != EINTR)
-            return -errno;
-        written += result > 0 ? (size_t)result : 0;
-    }
-    return 0;
-}
-
 static bool holds(int directory, const char *name, const char *text, size_t size)
 {
     CLEANUP(freep) char *there = NULL;
@@ -140,7 +128,7 @@ static int write_into(int directory, const char *name, const char *text, size_t 
     if (holds(directory, name, text, size))
         return 0;
     fd = openat(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    result = fd < 0 ? -errno : write_all(fd, text, size);
+    result = fd < 0 ? -errno : file_write_all(fd, text, size);
     if (result == 0 && ftruncate(fd, (off_t)size) < 0)
         result = -errno;
     return result < 0 ? error_errno(err, -result, "cannot copy %s", name) : 0;
