@@ -47,11 +47,22 @@ static bool is_lowered(const struct diff *diff, const struct interface *link)
     return parent && below < parent->mtu && below < link->mtu;
 }
 
+static bool is_any_lowered(const struct diff *diff)
+{
+    for (size_t i = 0; i < diff->observed->count; i++)
+        if (is_lowered(diff, diff->observed->items[i]))
+            return true;
+    return false;
+}
+
 bool diff_mtu(struct diff *diff, struct network *ret_lowered)
 {
-    int deepest, *depths = diff_depths(diff->observed, &deepest);
+    int deepest, *depths;
     bool any = false;
 
+    if (!is_any_lowered(diff)) /* as a rule; the depths of all links take longer to find */
+        return false;
+    depths = diff_depths(diff->observed, &deepest);
     for (int depth = deepest; depth > 0; depth--)
         for (size_t i = 0; i < diff->observed->count; i++) {
             const struct interface *link = diff->observed->items[i];
