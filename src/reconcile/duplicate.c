@@ -515,7 +515,7 @@ void duplicate_tell(const struct reconciler *reconciler, const struct plan *plan
 
     for (size_t i = 0; i < plan->count; i++) {
         const struct step *step = &plan->steps[i];
-        CLEANUP(freep) char *left_out = memory_format("%s: %s: was left out, because of that", step->object, step->text);
+        CLEANUP(freep) char *left_out = NULL;
 
         if (!duplicate_adds(reconciler, step->interface))
             continue;
@@ -523,6 +523,7 @@ void duplicate_tell(const struct reconciler *reconciler, const struct plan *plan
             tell_step(reconciler, step, NULL);
             continue;
         }
+        left_out = memory_format("%s: %s: was left out, because of that", step->object, step->text);
         tell_step(reconciler, step, fault ? fault : left_out);
         fault = NULL;
     }
