@@ -1,12 +1,12 @@
-/* RTM_NEWLINK and RTM_DELLINK, read. What libnl-route's typed link holds comes from there; what its version 3.7 does not have
- * (most of a bridge's attributes, all of a port's) is read from the same message by the kind's own functions. */
+/* RTM_NEWLINK and RTM_DELLINK, read: what every link has here, what its kind has by the kind's own rows and functions. libnl-route's
+ * typed link is passed by: its version 3.7 lacks most of a bridge's attributes and all of a port's, and costs more than all the rest of
+ * an event, of which a bridge port makes ten. */
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
-#include <netlink/route/link.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -22,12 +22,16 @@ static const struct {
     {"dummy", INTERFACE_DUMMY},   {"macvlan", INTERFACE_MACVLAN}, {"vxlan", INTERFACE_VXLAN},
 };
 
-static enum interface_kind kind_of(const char *word, unsigned flags, unsigned hardware)
+/* Of a link without a kind: a NIC, as a rule. */
+static enum interface_kind plain_kind(const struct ifinfomsg *fixed)
 {
-    if (!*word && flags & IFF_LOOPBACK)
+    if (fixed->ifi_flags & IFF_LOOPBACK)
         return INTERFACE_LOOPBACK;
-    if (!*word)
-        return hardware == ARPHRD_ETHER ? INTERFACE_ETHERNET : INTERFACE_OTHER;
+    return fixed->ifi_type == ARPHRD_ETHER ? INTERFACE_ETHERNET : INTERFACE_OTHER;
+}
+
+static enum interface_kind kind_of(const char *word)
+{
     for (size_t i = 0; i < ARRAY_SIZE(kind_words); i++)
         if (text_equal(word, kind_words[i].name))
             return kind_words[i].kind;
@@ -45,31 +49,39 @@ static void read_owner(struct interface *interface)
     interface->half_made = doomed || !interface->has_alias;
 }
 
-/* Called by libnl with the typed object. */
-static void read_object(struct nl_object *object, void *context)
+/* A number of one or four bytes; 0 when the message does not say it. */
+static uint32_t number_of(const struct nlattr *attribute)
 {
-    struct rtnl_link *link = (struct rtnl_link *)object;
-    struct interface *interface = context;
-    struct nl_addr *mac = rtnl_link_get_addr(link);
-    const char *alias = rtnl_link_get_ifalias(link), *word = rtnl_link_get_type(link);
-    unsigned flags = rtnl_link_get_flags(link);
+    if (!attribute)
+        return 0;
+    return nla_len(attribute) >= (int)sizeof(uint32_t) ? nla_get_u32(attribute) : nla_get_u8(attribute);
+}
 
-    interface->up = flags & IFF_UP;
-    interface->arp = !(flags & IFF_NOARP);
-    interface->carrier = flags & IFF_LOWER_UP;
-    interface->operstate = rtnl_link_get_operstate(link);
-    interface->mtu = rtnl_link_get_mtu(link);
-    interface->master_index = rtnl_link_get_master(link);
-    if (mac && nl_addr_get_len(mac) == sizeof(interface->mac))
-        memcpy(interface->mac, nl_addr_get_binary_addr(mac), sizeof(interface->mac));
-    interface->group = rtnl_link_get_group(link);
-    interface->has_alias = alias && *alias;
-    read_owner(interface);
-    text_copy(interface->kind_name, sizeof(interface->kind_name), word ? word : "");
-    interface->kind = kind_of(interface->kind_name, flags, rtnl_link_get_arptype(link));
-    interface->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU)
-                     | FIELD_BIT(FIELD_ARP) | FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_ADDRESSES) | FIELD_BIT(FIELD_ROUTES) | FIELD_BIT(FIELD_INBOUND)
-                     | FIELD_BIT(FIELD_OUTBOUND);
+static void read_mac(const struct nlattr *attribute, uint8_t mac[6])
+{
+    if (attribute && nla_len(attribute) == 6)
+        memcpy(mac, nla_data(attribute), 6);
+}
+
+/* What every link has. */
+static void read_link(const struct ifinfomsg *fixed, struct nlattr **attributes, struct interface *link)
+{
+    link->index = fixed->ifi_index;
+    link->up = fixed->ifi_flags & IFF_UP;
+    link->arp = !(fixed->ifi_flags & IFF_NOARP);
+    link->carrier = fixed->ifi_flags & IFF_LOWER_UP;
+    link->operstate = (uint8_t)number_of(attributes[IFLA_OPERSTATE]);
+    link->mtu = number_of(attributes[IFLA_MTU]);
+    link->master_index = (int)number_of(attributes[IFLA_MASTER]);
+    read_mac(attributes[IFLA_ADDRESS], link->mac);
+    read_mac(attributes[IFLA_PERM_ADDRESS], link->permanent_mac);
+    link->group = number_of(attributes[IFLA_GROUP]);
+    link->has_alias = attributes[IFLA_IFALIAS] && nla_len(attributes[IFLA_IFALIAS]) > 1;
+    read_owner(link);
+    link->kind = plain_kind(fixed);
+    link->set = FIELD_BIT(FIELD_KIND) | FIELD_BIT(FIELD_UP) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_ARP)
+                | FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_ADDRESSES) | FIELD_BIT(FIELD_ROUTES) | FIELD_BIT(FIELD_INBOUND)
+                | FIELD_BIT(FIELD_OUTBOUND);
 }
 
 static const struct netdev_kind *find_kind(const struct netdev_cache *cache, const struct nlattr *word)
@@ -105,6 +117,10 @@ static void read_kind(const struct netdev_cache *cache, struct nlattr *nest, str
 
     if (!nest || nla_parse_nested(info, IFLA_INFO_MAX, nest, NULL) < 0)
         return;
+    if (info[IFLA_INFO_KIND]) {
+        nla_strlcpy(interface->kind_name, info[IFLA_INFO_KIND], sizeof(interface->kind_name));
+        interface->kind = kind_of(interface->kind_name);
+    }
     kind = find_kind(cache, info[IFLA_INFO_KIND]);
     if (kind && info[IFLA_INFO_DATA])
         netdev_row_parse(kind->link_rows, kind->link_row_count, info[IFLA_INFO_DATA], interface);
@@ -196,15 +212,10 @@ void netdev_link_read(struct netdev_cache *cache, struct nl_msg *msg)
     if (!attributes[IFLA_IFNAME] || attributes[IFLA_WIRELESS]) /* a wireless event holds nothing else */
         return;
     memset(&link, 0, sizeof(link)); /* its padding too: links are compared by their bytes */
-    link.kind = INTERFACE_OTHER;
     link.onboot = true;
     nla_strlcpy(link.name, attributes[IFLA_IFNAME], sizeof(link.name));
-    link.index = fixed->ifi_index;
-    /* A link that libnl can't read is shown all the same: as one of another kind, of which nothing is known. */
-    if (attributes[IFLA_PERM_ADDRESS] && nla_len(attributes[IFLA_PERM_ADDRESS]) == sizeof(link.permanent_mac))
-        memcpy(link.permanent_mac, nla_data(attributes[IFLA_PERM_ADDRESS]), sizeof(link.permanent_mac));
-    if (nl_msg_parse(msg, read_object, &link) >= 0)
-        read_kind(cache, attributes[IFLA_LINKINFO], &link);
+    read_link(fixed, attributes, &link);
+    read_kind(cache, attributes[IFLA_LINKINFO], &link);
     read_parent(attributes, &link);
     netdev_cache_put(cache, &link);
     if (attributes[IFLA_AF_SPEC])

@@ -41,10 +41,13 @@ void netdev_row_parse(const struct netdev_row *rows, size_t count, const struct 
 {
     const struct nlattr *attribute;
 
-    mnl_attr_for_each_nested(attribute, nest)
+    mnl_attr_for_each_nested(attribute, nest) {
+        uint16_t type = mnl_attr_get_type(attribute), size = mnl_attr_get_payload_len(attribute);
+
         for (size_t i = 0; i < count; i++)
-            if (mnl_attr_get_type(attribute) == rows[i].attribute && mnl_attr_get_payload_len(attribute) >= size_of(rows[i].value))
+            if (type == rows[i].attribute && size >= size_of(rows[i].value))
                 read_value(&rows[i], attribute, interface);
+    }
 }
 
 static void put_number(struct nlmsghdr *message, uint16_t type, size_t size, uint32_t number)
