@@ -323,7 +323,7 @@ static void plan_parts_away(struct diff *diff, const struct interface *previous,
     link.observed = network_find(diff->observed, previous ? previous->name : wanted->name);
     if (!link.observed || goes(diff, link.observed))
         return;
-    if (!wanted || !diff->skipped[diff_index(diff->wanted, wanted->name)]) {
+    if (!wanted || !diff->skipped[network_index(diff->wanted, wanted->name)]) {
         route_diff_delete(diff, &link);
         address_diff_delete(diff, &link);
     }
@@ -422,7 +422,7 @@ static bool comes_up_late(const struct diff *diff, const struct interface *link)
 static void plan_parent_up(struct diff *diff, const struct interface *wanted)
 {
     const struct interface *parent = wanted->parent[0] ? network_find(diff->observed, wanted->parent) : NULL;
-    size_t index = parent ? diff_index(diff->wanted, wanted->parent) : SIZE_MAX;
+    size_t index = parent ? network_index(diff->wanted, wanted->parent) : SIZE_MAX;
     struct interface *raised;
 
     if (!parent || parent->up || !interface_has(wanted, FIELD_UP) || !wanted->up
@@ -529,7 +529,7 @@ static void mark_ends(struct diff *diff)
 static void plan_late_up(struct diff *diff, size_t index, bool *done)
 {
     const struct interface *wanted = diff->wanted->items[index];
-    size_t below = wanted->parent[0] ? diff_index(diff->wanted, wanted->parent) : SIZE_MAX, count;
+    size_t below = wanted->parent[0] ? network_index(diff->wanted, wanted->parent) : SIZE_MAX, count;
     const struct port *ports = ports_of(diff, wanted->name, &count);
     struct step *step;
     char line[64];

@@ -112,7 +112,7 @@ static void check_master(struct diff *diff, size_t index)
 
     if (!interface_has(wanted, FIELD_MASTER) || !wanted->master[0])
         return;
-    master_index = diff_index(diff->wanted, wanted->master);
+    master_index = network_index(diff->wanted, wanted->master);
     master = network_find(diff->observed, wanted->master);
     if (master && text_equal(master->name, observed_master(diff, wanted->name)))
         return; /* it is there: what is left undone on the master changes nothing for it */
@@ -130,7 +130,7 @@ static void check_parent(struct diff *diff, size_t index)
 
     if (!interface_has(wanted, FIELD_PARENT) || !*wanted->parent || network_find(diff->observed, wanted->parent))
         return;
-    parent_index = diff_index(diff->wanted, wanted->parent);
+    parent_index = network_index(diff->wanted, wanted->parent);
     if (parent_index == SIZE_MAX)
         diff_skip(diff, index, false, "%s: there is no interface %s for it to lie on, and no file makes one", wanted->name,
                   wanted->parent);
@@ -160,7 +160,7 @@ static void check_maker(struct diff *diff, size_t index)
 {
     const struct interface *wanted = diff->wanted->items[index], *maker = diff_pair_maker(diff, wanted);
 
-    if (maker && maker != wanted && diff->skipped[diff_index(diff->wanted, maker->name)])
+    if (maker && maker != wanted && diff->skipped[network_index(diff->wanted, maker->name)])
         diff_skip(diff, index, true, "%s: waits for %s", wanted->name, maker->name);
 }
 

@@ -81,7 +81,6 @@ void diff_make_end(struct diff *diff, const struct interface *wanted, const stru
 void diff_name_plan(struct diff *diff);
 
 /* diff_order.c: what must be made before what: parents before what lies on them, masters before their ports. */
-size_t diff_index(const struct network *network, const char *name); /* SIZE_MAX: there is none */
 /* By index: 0 for a link that needs no other; the caller frees it. */
 int *diff_depths(const struct network *network, int *ret_deepest);
 

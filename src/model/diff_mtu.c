@@ -16,7 +16,7 @@ static bool follows(const struct interface *link)
 
 static uint32_t stated_mtu(const struct diff *diff, const struct interface *link)
 {
-    size_t index = diff_index(diff->wanted, link->name);
+    size_t index = network_index(diff->wanted, link->name);
     const struct interface *wanted = index == SIZE_MAX || diff->skipped[index] ? NULL : diff->wanted->items[index];
 
     return wanted && interface_has(wanted, FIELD_MTU) ? wanted->mtu : link->mtu;

@@ -7,7 +7,7 @@
 /* As it will be. */
 static const struct interface *future(const struct diff *diff, const char *name)
 {
-    size_t index = diff_index(diff->wanted, name);
+    size_t index = network_index(diff->wanted, name);
 
     return index == SIZE_MAX || diff->skipped[index] ? network_find(diff->observed, name) : diff->wanted->items[index];
 }

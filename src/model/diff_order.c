@@ -3,22 +3,6 @@
 #include "base/memory.h"
 #include "model/diff_internal.h"
 
-size_t diff_index(const struct network *network, const char *name)
-{
-    for (size_t low = 0, high = network->count; low < high;) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(network->items[middle]->name, name);
-
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return SIZE_MAX;
-}
-
 enum { NOT_SEEN = -1, ON_THE_WAY = -2 }; /* where a depth will stand */
 
 /* A ring, which the kernel has none of and the files are checked for, ends where it began. */
@@ -32,7 +16,7 @@ static int depth_of(const struct network *network, int *depths, size_t index)
         return depths[index] == ON_THE_WAY ? 0 : depths[index];
     depths[index] = ON_THE_WAY;
     for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
-        size_t other = *below[i] ? diff_index(network, below[i]) : SIZE_MAX;
+        size_t other = *below[i] ? network_index(network, below[i]) : SIZE_MAX;
         int its = other == SIZE_MAX ? -1 : depth_of(network, depths, other);
 
         if (its >= depth)

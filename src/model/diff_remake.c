@@ -31,7 +31,7 @@ static field_set fields_to_remake_for(void)
 static const struct interface *wanted_of(const struct remake *remake, size_t index)
 {
     const struct diff *diff = remake->diff;
-    size_t at = diff_index(diff->wanted, diff->observed->items[index]->name);
+    size_t at = network_index(diff->wanted, diff->observed->items[index]->name);
 
     return at == SIZE_MAX || diff->skipped[at] ? NULL : diff->wanted->items[at];
 }
@@ -53,7 +53,7 @@ static bool find_changed(struct remake *remake, field_set fields)
 
 static bool goes(const struct remake *remake, const char *name)
 {
-    size_t index = *name ? diff_index(remake->diff->observed, name) : SIZE_MAX;
+    size_t index = *name ? network_index(remake->diff->observed, name) : SIZE_MAX;
 
     return index != SIZE_MAX && remake->goes[index];
 }
@@ -69,7 +69,7 @@ static bool comes_back(const struct remake *remake, size_t index)
 /* The link stays as it is, and so does the one that it would go with. */
 static void refuse(struct remake *remake, const char *name, const char *other, const char *how)
 {
-    size_t index = diff_index(remake->diff->observed, name), wanted = diff_index(remake->diff->wanted, name);
+    size_t index = network_index(remake->diff->observed, name), wanted = network_index(remake->diff->wanted, name);
 
     if (wanted != SIZE_MAX && !remake->diff->skipped[wanted])
         diff_skip(remake->diff, wanted, false,

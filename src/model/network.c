@@ -1,6 +1,7 @@
 #include "model/network.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
@@ -66,65 +67,101 @@ void network_clear(struct network *network)
     for (size_t i = 0; i < network->route_count; i++)
         route_clear(&network->routes[i]);
     free(network->items);
+    free(network->keys);
     free(network->routes);
     free(network->rules);
     *network = (struct network){0};
 }
 
-/* The place of `name`, or where it would have to be put. */
-static size_t network_position(const struct network *network, const char *name, bool *ret_found)
+/* False: too long for the name of an interface. */
+static bool key_of(const char *name, struct network_key *ret_key)
+{
+    char bytes[INTERFACE_NAME_SIZE] = "";
+    size_t length = strnlen(name, sizeof(bytes));
+    uint64_t halves[2];
+
+    memcpy(bytes, name, length);
+    memcpy(halves, bytes, sizeof(halves));
+    *ret_key = (struct network_key){be64toh(halves[0]), be64toh(halves[1])};
+    return length < sizeof(bytes);
+}
+
+static bool is_before(const struct network_key *a, const struct network_key *b)
+{
+    return a->first < b->first || (a->first == b->first && a->second < b->second);
+}
+
+/* The place of the key, or where it would have to be put. */
+static size_t position_of(const struct network *network, const struct network_key *key)
 {
     size_t low = 0, high = network->count;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = strcmp(network->items[middle]->name, name);
 
-        if (order == 0) {
-            *ret_found = true;
-            return middle;
-        }
-        if (order < 0)
+        if (is_before(&network->keys[middle], key))
             low = middle + 1;
         else
             high = middle;
     }
-    *ret_found = false;
     return low;
+}
+
+size_t network_index(const struct network *network, const char *name)
+{
+    struct network_key key;
+    size_t position = key_of(name, &key) ? position_of(network, &key) : network->count;
+
+    return position < network->count && !is_before(&key, &network->keys[position]) ? position : SIZE_MAX;
 }
 
 struct interface *network_find(const struct network *network, const char *name)
 {
-    bool found;
-    size_t position = network_position(network, name, &found);
+    size_t index = network_index(network, name);
 
-    return found ? network->items[position] : NULL;
+    return index == SIZE_MAX ? NULL : network->items[index];
+}
+
+/* Moves what stands from one place on to another. */
+static void move_tail(struct network *network, size_t from, size_t to)
+{
+    memmove(&network->items[to], &network->items[from], (network->count - from) * sizeof(*network->items));
+    memmove(&network->keys[to], &network->keys[from], (network->count - from) * sizeof(*network->keys));
+}
+
+static void insert_at(struct network *network, size_t position, const struct network_key *key, struct interface *interface)
+{
+    /* Grown by doubling: a host with 4,000 links inserts each once. */
+    if ((network->count & (network->count - 1)) == 0) {
+        size_t room = network->count ? network->count * 2 : 1;
+
+        network->items = memory_resize(network->items, room, sizeof(*network->items));
+        network->keys = memory_resize(network->keys, room, sizeof(*network->keys));
+    }
+    move_tail(network, position, position + 1);
+    network->items[position] = interface;
+    network->keys[position] = *key;
+    network->count++;
 }
 
 void network_insert(struct network *network, struct interface *interface)
 {
-    bool found;
-    size_t position = network_position(network, interface->name, &found);
+    struct network_key key;
 
-    /* Grown by doubling: a host with 4,000 links inserts each once. */
-    if ((network->count & (network->count - 1)) == 0)
-        network->items = memory_resize(network->items, network->count ? network->count * 2 : 1, sizeof(*network->items));
-    memmove(&network->items[position + 1], &network->items[position], (network->count - position) * sizeof(*network->items));
-    network->items[position] = interface;
-    network->count++;
+    key_of(interface->name, &key);
+    insert_at(network, position_of(network, &key), &key, interface);
 }
 
 struct interface *network_remove(struct network *network, const char *name)
 {
-    bool found;
-    size_t position = network_position(network, name, &found);
+    size_t index = network_index(network, name);
     struct interface *interface;
 
-    if (!found)
+    if (index == SIZE_MAX)
         return NULL;
-    interface = network->items[position];
+    interface = network->items[index];
+    move_tail(network, index + 1, index);
     network->count--;
-    memmove(&network->items[position], &network->items[position + 1], (network->count - position) * sizeof(*network->items));
     return interface;
 }
 
@@ -140,7 +177,7 @@ void network_copy(const struct network *network, struct network *ret_copy)
 {
     *ret_copy = (struct network){.lacking = network->lacking};
     for (size_t i = 0; i < network->count; i++)
-        network_insert(ret_copy, interface_copy(network->items[i]));
+        insert_at(ret_copy, i, &network->keys[i], interface_copy(network->items[i]));
     network_copy_rest(network, ret_copy);
 }
 

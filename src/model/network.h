@@ -336,8 +336,14 @@ struct interface {
     bool half_made;       /* ours by its group, but without the alias, or moved to be deleted: a daemon was killed */
 };
 
+/* A name as two numbers, which order as strcmp() does. */
+struct network_key {
+    uint64_t first, second;
+};
+
 struct network {
     struct interface **items; /* sorted by name */
+    struct network_key *keys; /* of the items, side by side: a name is looked for ten times for each link in each diff */
     size_t count;
     uint32_t lacking; /* OBSERVED: a bit per interface_kind that this kernel is known not to be able to make */
     struct route *routes; /* those of no single interface: with several next hops, or with none; each has its group */
@@ -358,6 +364,7 @@ static inline bool interface_has(const struct interface *interface, enum interfa
 
 void network_clear(struct network *network);
 struct interface *network_find(const struct network *network, const char *name);
+size_t network_index(const struct network *network, const char *name); /* SIZE_MAX: there is none */
 void network_insert(struct network *network, struct interface *interface); /* takes it; the name must be new to the network */
 struct interface *network_remove(struct network *network, const char *name); /* the caller's; NULL if there is none */
 void network_copy(const struct network *network, struct network *ret_copy);

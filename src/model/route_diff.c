@@ -229,14 +229,14 @@ void route_diff_delete_groups(struct diff *diff)
 /* Can it be made: are all its interfaces there, or will be, and not down? */
 static bool is_possible(const struct diff *diff, const struct route *route)
 {
-    size_t stated_by = diff_index(diff->wanted, route->group->stated_by);
+    size_t stated_by = network_index(diff->wanted, route->group->stated_by);
 
     if (stated_by != SIZE_MAX && diff->skipped[stated_by])
         return false;
     for (size_t i = 0; i < route->group->hop_count; i++) {
         const char *name = route->group->hops[i].interface;
         const struct interface *observed = network_find(diff->observed, name);
-        size_t index = diff_index(diff->wanted, name);
+        size_t index = network_index(diff->wanted, name);
 
         if (index == SIZE_MAX ? !observed || !observed->up
                               : diff->skipped[index] || stays_down(diff->wanted->items[index], observed))

@@ -107,7 +107,7 @@ void rule_diff_add(struct diff *diff)
 {
     for (size_t i = 0; i < diff->wanted->rule_count; i++) {
         const struct rule *rule = &diff->wanted->rules[i];
-        size_t stated_by = diff_index(diff->wanted, rule->stated_by);
+        size_t stated_by = network_index(diff->wanted, rule->stated_by);
 
         const struct rule *endangered;
 
