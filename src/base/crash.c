@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -69,8 +70,13 @@ static void pass(const char *what)
     pthread_mutex_unlock(&lock);
 }
 
-void crash_point(const char *what)
+void crash_point(const char *format, ...)
 {
-    if (__builtin_expect(atomic_load_explicit(&state, memory_order_relaxed) != OFF, 0))
-        pass(what);
+    if (__builtin_expect(atomic_load_explicit(&state, memory_order_relaxed) == OFF, 1))
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    CLEANUP(freep) char *what = memory_format_list(format, arguments);
+    va_end(arguments);
+    pass(what);
 }

@@ -6,4 +6,4 @@
  * SIGKILL; with TRESTLE_CRASH_LOG=FILE each call appends "N WHAT" to the file. A test arms it for one command by giving the
  * daemon TRESTLE_CRASH_FILE=FILE: the count starts when that file appears, and N is its content (0 only
  * counts, for the log). */
-void crash_point(const char *what);
+void crash_point(const char *format, ...) __attribute__((format(printf, 1, 2)));

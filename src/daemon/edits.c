@@ -93,7 +93,7 @@ static int write_one(const struct file_edit *edit, struct error *err)
 
     if (read_text(edit->path, &now, NULL) == 0 && (now ? text_equal(now, edit->text) : !edit->text))
         return 0;
-    crash_point(edit->path);
+    crash_point("%s", edit->path);
     if (!edit->text)
         return file_remove(edit->path, err);
     return file_write(edit->path, edit->text, strlen(edit->text), 0644, true, err);

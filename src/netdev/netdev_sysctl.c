@@ -118,7 +118,7 @@ int netdev_sysctl_set(const struct step *step, struct error *err)
     if (!key)
         return -error_set(err, EINVAL, "%s: %s is no sysctl of an interface", step->interface, step->sysctl.name);
     snprintf(path, sizeof(path), "/proc/sys/net/%.*s/conf/%s%s", family, step->sysctl.name, step->interface, key);
-    crash_point(path);
+    crash_point("%s", path);
     if (value == SYSCTL_AS_NEW)
         code = read_default(step->sysctl.name, &value);
     if (code == 0)

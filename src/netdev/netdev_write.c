@@ -170,13 +170,12 @@ static int act_on_tap(struct netdev_request *request, const struct netdev_messag
 
 int netdev_write_send(struct netdev_request *request, struct netdev_message *message, struct error *err)
 {
-    char words[256] = "", point[200];
+    char words[256] = "";
     const char *missing = NULL;
     int code = -look_up(request->netdev, message, &missing);
 
     if (code == 0) {
-        snprintf(point, sizeof(point), "netlink %s: %s", request->step->interface, message->what);
-        crash_point(point);
+        crash_point("netlink %s: %s", request->step->interface, message->what);
         if (message->header->nlmsg_type >= NETDEV_TAP_OPEN)
             return act_on_tap(request, message, &request->error);
         code = exchange(request->netdev, message, words, sizeof(words));

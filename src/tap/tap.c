@@ -125,12 +125,10 @@ static void tell(struct tap_job *job)
 static void run_open(struct job *base)
 {
     struct tap_job *job = (struct tap_job *)base;
-    char point[40];
 
     if (job->error.code)
         return;
-    snprintf(point, sizeof(point), "tap open %s", job->tap.name);
-    crash_point(point);
+    crash_point("tap open %s", job->tap.name);
     if (job->manner.somebody_elses)
         tap_queue_join(&job->tap, job->queues, &job->error);
     else
@@ -168,10 +166,8 @@ static void apply_open(struct tap_table *table, const struct step *step, step_do
 static void run_remake(struct job *base)
 {
     struct tap_job *job = (struct tap_job *)base;
-    char point[40];
 
-    snprintf(point, sizeof(point), "tap remake %s", job->tap.name);
-    crash_point(point);
+    crash_point("tap remake %s", job->tap.name);
     tap_queue_remake(&job->tap, &job->manner, &job->error);
 }
 

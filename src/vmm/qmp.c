@@ -177,13 +177,6 @@ static ssize_t send_part(struct qmp *qmp, struct command *command)
     return sent;
 }
 
-static void announce(const struct command *command)
-{
-    char what[64];
-    snprintf(what, sizeof(what), "qmp %s", command->name);
-    crash_point(what);
-}
-
 /* Sends what can be sent now; -errno when the connection is broken. */
 static int flush(struct qmp *qmp)
 {
@@ -192,7 +185,7 @@ static int flush(struct qmp *qmp)
             return 0; /* its timer takes it away, and then sends what is behind it */
         qmp->flying = queue_take(&qmp->waiting);
         if (qmp->flying)
-            announce(qmp->flying);
+            crash_point("qmp %s", qmp->flying->name);
     }
     struct command *command = qmp->flying;
     while (command && command->sent < command->length) {
@@ -355,7 +348,7 @@ static int take_greeting(struct qmp *qmp, const json_t *document, struct error *
         return error_set(err, EPROTO, "what answers is no QEMU monitor");
     qmp->state = STATE_NEGOTIATING;
     qmp->flying = command_new(qmp, "qmp_capabilities", NULL, on_negotiated, qmp);
-    announce(qmp->flying);
+    crash_point("qmp %s", qmp->flying->name);
     return 0;
 }
 
