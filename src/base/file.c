@@ -20,14 +20,18 @@ static int not_a_file(mode_t mode)
     return S_ISREG(mode) ? 0 : S_ISDIR(mode) ? EISDIR : EINVAL;
 }
 
-/* Looked at before it is opened, because opening a device can already do something (a watchdog starts), and after, because it
- * can have been replaced in between. */
+/* Opening a device can already do something: a watchdog starts. */
+static int look_at(int dirfd, const char *path)
+{
+    struct stat status;
+    if (fstatat(dirfd, path, &status, 0) < 0)
+        return -errno;
+    return -not_a_file(status.st_mode);
+}
+
+/* One that was looked at: it can have been replaced since. */
 static int open_regular(int dirfd, const char *path, struct stat *ret_status)
 {
-    if (fstatat(dirfd, path, ret_status, 0) < 0)
-        return -errno;
-    if (not_a_file(ret_status->st_mode))
-        return -not_a_file(ret_status->st_mode);
     CLEANUP(close_fdp) int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, ret_status) < 0)
         return -errno;
@@ -71,12 +75,19 @@ static int read_all(int fd, size_t expected, size_t limit, char **ret_text, size
     return 0;
 }
 
+static int read_regular(int dirfd, const char *path, size_t limit, char **ret_text, size_t *ret_size)
+{
+    struct stat status;
+    CLEANUP(close_fdp) int fd = open_regular(dirfd, path, &status);
+    return fd < 0 ? fd : read_all(fd, (size_t)status.st_size, limit, ret_text, ret_size);
+}
+
 int file_read(int dirfd, const char *path, size_t limit, char **ret_text, size_t *ret_size, struct error *err)
 {
     size_t size = 0;
-    struct stat status;
-    CLEANUP(close_fdp) int fd = open_regular(dirfd, path, &status);
-    int result = fd < 0 ? fd : read_all(fd, (size_t)status.st_size, limit, ret_text, &size);
+    int result = look_at(dirfd, path);
+    if (result == 0)
+        result = read_regular(dirfd, path, limit, ret_text, &size);
     if (result == -EFBIG)
         return error_set(err, EFBIG, "cannot read %s: it is larger than %zu bytes", path, limit);
     if (result == -EINVAL)
@@ -240,38 +251,86 @@ static bool is_self_or_parent(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strverscmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void close_directoryp(DIR **directory)
 {
     if (*directory)
         closedir(*directory);
 }
 
-int file_list(const char *path, char ***ret_names, size_t *ret_count, struct error *err)
+struct entry {
+    char *name;
+    bool regular; /* so the directory says; a symlink may lead to one */
+};
+
+static int compare_entries(const void *a, const void *b)
 {
-    char **names = NULL;
+    return strverscmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+static void free_entries(struct entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(entries[i].name);
+    free(entries);
+}
+
+static int list(DIR *directory, bool (*is_wanted)(const char *name), struct entry **ret_entries, size_t *ret_count)
+{
+    struct entry *entries = NULL;
     size_t count = 0;
-    CLEANUP(close_directoryp) DIR *directory = opendir(path);
-    if (!directory)
-        return error_errno(err, errno, "cannot list %s", path);
     struct dirent *entry;
     while ((errno = 0, entry = readdir(directory)))
-        if (!is_self_or_parent(entry->d_name) && !is_left_over(entry->d_name))
-            *APPEND(names, count) = memory_string(entry->d_name);
+        if (!is_self_or_parent(entry->d_name) && !is_left_over(entry->d_name) && (!is_wanted || is_wanted(entry->d_name)))
+            *APPEND(entries, count) = (struct entry){memory_string(entry->d_name), entry->d_type == DT_REG};
     if (errno) {
         int code = errno;
-        file_list_free(names, count);
-        return error_errno(err, code, "cannot list %s", path);
+        free_entries(entries, count);
+        return -code;
     }
     if (count)
-        qsort(names, count, sizeof(*names), compare_names);
-    *ret_names = names;
+        qsort(entries, count, sizeof(*entries), compare_entries);
+    *ret_entries = entries;
     *ret_count = count;
     return 0;
+}
+
+int file_list(const char *path, char ***ret_names, size_t *ret_count, struct error *err)
+{
+    CLEANUP(close_directoryp) DIR *directory = opendir(path);
+    struct entry *entries = NULL;
+    int result = directory ? list(directory, NULL, &entries, ret_count) : -errno;
+    if (result < 0)
+        return error_errno(err, -result, "cannot list %s", path);
+    *ret_names = memory_resize(NULL, *ret_count + 1, sizeof(**ret_names));
+    for (size_t i = 0; i < *ret_count; i++)
+        (*ret_names)[i] = entries[i].name;
+    free(entries);
+    return 0;
+}
+
+void file_list_free(char **names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+int file_read_directory(const char *path, const struct file_reader *reader, void *context)
+{
+    CLEANUP(close_directoryp) DIR *directory = opendir(path);
+    struct entry *entries = NULL;
+    size_t count = 0;
+    int result = directory ? list(directory, reader->is_wanted, &entries, &count) : -errno;
+    for (size_t i = 0; i < count; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        int code = entries[i].regular ? 0 : look_at(dirfd(directory), entries[i].name);
+        if (code == 0)
+            code = read_regular(dirfd(directory), entries[i].name, reader->limit, &text, &size);
+        reader->take(context, entries[i].name, code, text, size);
+    }
+    free_entries(entries, count);
+    return result;
 }
 
 void file_remove_left_over(const char *path)
@@ -281,13 +340,6 @@ void file_remove_left_over(const char *path)
     while (directory && (entry = readdir(directory)))
         if (is_left_over(entry->d_name))
             unlinkat(dirfd(directory), entry->d_name, 0);
-}
-
-void file_list_free(char **names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
 }
 
 static int remove_at(int dirfd, const char *name);

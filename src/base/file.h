@@ -24,6 +24,15 @@ int file_make_directory(const char *path, mode_t mode, struct error *err); /* wi
 int file_list(const char *path, char ***ret_names, size_t *ret_count, struct error *err);
 void file_list_free(char **names, size_t count);
 
+/* Reads the files of a directory, in the order of file_list. `code` is as file_read gives it, and the text, which is taken, NULL
+ * when that is not 0. What the directory itself calls a file is not looked at before it is opened: there may be thousands. */
+struct file_reader {
+    bool (*is_wanted)(const char *name); /* NULL = all */
+    size_t limit;                        /* bytes of one */
+    void (*take)(void *context, const char *name, int code, char *text, size_t size);
+};
+int file_read_directory(const char *path, const struct file_reader *reader, void *context);
+
 /* Removes from a directory, if there is one, what interrupted writes left. For its only writer, which is not writing now. */
 void file_remove_left_over(const char *path);
 

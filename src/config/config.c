@@ -72,37 +72,44 @@ static char *fault_text(int code)
     return memory_format("can't be read: %s", strerror_r(code, words, sizeof(words)));
 }
 
-/* `place` is the path, or the same beginning at the directory. */
-static void read_file(int directory, const char *place, const char *path, struct config_files *files)
+/* Takes the path and the text. */
+static void add_file(struct config_files *files, char *path, int code, char *text, size_t size)
 {
     struct config_file *file = APPEND(files->items, files->count);
-    file->path = memory_string(path);
-    file->name = memory_string(last_part(path));
-    int result = file_read(directory, place, CONFIG_FILE_SIZE, &file->text, &file->size, NULL);
-    if (result < 0)
-        file->fault = fault_text(-result);
+    *file = (struct config_file){.path = path, .name = memory_string(last_part(path)), .text = text, .size = size};
+    if (code < 0)
+        file->fault = fault_text(-code);
+}
+
+struct reading {
+    const char *directory;
+    struct config_files *files;
+};
+
+static void take_file(void *context, const char *name, int code, char *text, size_t size)
+{
+    const struct reading *reading = context;
+    add_file(reading->files, memory_format("%s/%s", reading->directory, name), code, text, size);
 }
 
 static bool read_directory(const char *directory, bool (*is_wanted)(const char *name), struct config_files *files,
                            struct problems *problems)
 {
-    char **names = NULL;
-    size_t count = 0;
-    struct error err;
-    CLEANUP(close_fdp) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a thousand paths would be walked else */
-    int result = fd < 0 ? -errno : file_list(directory, &names, &count, &err);
+    const struct file_reader reader = {is_wanted, CONFIG_FILE_SIZE, take_file};
+    int result = file_read_directory(directory, &reader, &(struct reading){directory, files});
     if (result < 0) {
         CLEANUP(freep) char *fault = fault_text(-result);
         problems_add(problems, true, directory, 0, 0, "%s", fault);
-        return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        CLEANUP(freep) char *path = memory_format("%s/%s", directory, names[i]);
-        if (is_wanted(names[i]))
-            read_file(fd, names[i], path, files);
-    }
-    file_list_free(names, count);
-    return true;
+    return result == 0;
+}
+
+static void read_file(const char *path, struct config_files *files)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int code = file_read(AT_FDCWD, path, CONFIG_FILE_SIZE, &text, &size, NULL);
+    add_file(files, memory_string(path), code, text, size);
 }
 
 static bool is_file(const char *path)
@@ -116,7 +123,7 @@ static bool read_network_directory(const char *directory, struct config_files *f
 {
     CLEANUP(freep) char *path = memory_format("%s/../" GLOBAL_NAME, directory);
     if (is_file(path))
-        read_file(AT_FDCWD, path, path, files);
+        read_file(path, files);
     return read_directory(directory, is_network_file, files, problems);
 }
 
@@ -357,7 +364,7 @@ static void check_file(const char *path, struct problems *problems)
 {
     struct config_files files = {0};
     struct settings settings = {0};
-    read_file(AT_FDCWD, path, path, &files);
+    read_file(path, &files);
     const struct config_file *file = &files.items[0];
     if (is_network_file(file->name))
         check_network_files(&files, true, problems);
