@@ -55,9 +55,20 @@ const char *step_op_name(enum step_op op)
     return operations[op].name;
 }
 
+/* Grown by doubling: a step is large, and a plan may have thousands. */
+struct step *plan_append(struct plan *plan)
+{
+    if (plan->count == plan->room) {
+        plan->room = plan->room ? plan->room * 2 : 8;
+        plan->steps = memory_resize(plan->steps, plan->room, sizeof(*plan->steps));
+    }
+    plan->steps[plan->count] = (struct step){0};
+    return &plan->steps[plan->count++];
+}
+
 struct step *plan_add(struct plan *plan, enum step_op op, const char *object, const char *text_format, ...)
 {
-    struct step *step = APPEND(plan->steps, plan->count);
+    struct step *step = plan_append(plan);
     char line[512];
     va_list arguments;
 
@@ -158,7 +169,7 @@ void plan_invert(const struct plan *plan, bool (*done)(const void *context, size
         struct step inverse;
 
         if ((!done || done(context, i)) && step_invert(&plan->steps[i], &inverse))
-            *APPEND(ret_inverse->steps, ret_inverse->count) = inverse;
+            *plan_append(ret_inverse) = inverse;
     }
 }
 

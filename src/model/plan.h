@@ -102,7 +102,7 @@ struct plan {
     bool all_or_nothing; /* a step that fails takes back those before it; else it stops only what depends on it */
     bool takes_back;     /* each step is tried, whatever became of those before it */
     struct step *steps;
-    size_t count;
+    size_t count, room;
 };
 
 /* How a provider tells the end of a step: from the event loop, never from within the call that began it. err is NULL on success
@@ -111,6 +111,7 @@ typedef void (*step_done)(void *context, int result, const struct error *err);
 
 struct step *plan_add(struct plan *plan, enum step_op op, const char *object, const char *text_format, ...)
     __attribute__((format(printf, 4, 5)));
+struct step *plan_append(struct plan *plan); /* an empty step at its end */
 void plan_clear(struct plan *plan);
 const char *step_op_name(enum step_op op); /* "link-create": the "op" of plan --json */
 

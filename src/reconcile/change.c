@@ -67,7 +67,7 @@ static int record_steps(struct reconciler *reconciler, const struct plan *plan, 
             return result;
         }
         if (is_no_message(step) || step->replay) {
-            *APPEND(undo->steps, undo->count) = *step;
+            *plan_append(undo) = *step;
             *step = (struct step){0};
         }
     }
@@ -187,7 +187,7 @@ static void keep_steps(struct journal *journal)
     struct plan *kept = &journal->kept.undo, *latest = &journal->running.undo;
 
     for (size_t i = 0; i < kept->count; i++)
-        *APPEND(latest->steps, latest->count) = kept->steps[i];
+        *plan_append(latest) = kept->steps[i];
     free(kept->steps);
     free(kept->name);
     *kept = *latest;
@@ -216,7 +216,7 @@ static void release_running(struct journal *journal, size_t latest, size_t lease
 
     *released = (struct plan){.name = memory_string(kept->name), .takes_back = true};
     for (size_t i = 0; i < latest; i++)
-        *APPEND(released->steps, released->count) = kept->steps[i];
+        *plan_append(released) = kept->steps[i];
     kept->count -= latest;
     memmove(kept->steps, kept->steps + latest, kept->count * sizeof(*kept->steps));
     journal->kept.lease_count -= leases;

@@ -156,7 +156,7 @@ static int part_from_json(const json_t *json, struct journal_part *part, struct 
 
         if (result < 0)
             return result;
-        *APPEND(part->undo.steps, part->undo.count) = step;
+        *plan_append(&part->undo) = step;
     }
     return files_from_json(json_object_get(json, "files"), &part->before, err);
 }
