@@ -51,6 +51,37 @@ void text_format(struct text *text, const char *format, ...)
     free(added);
 }
 
+void text_add_hex(struct text *text, const void *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *byte = bytes;
+    reserve(text, 2 * size);
+    for (size_t i = 0; i < size; i++) {
+        text->data[text->length++] = digits[byte[i] >> 4];
+        text->data[text->length++] = digits[byte[i] & 15];
+    }
+    text->data[text->length] = '\0';
+}
+
+static int digit_value(char digit)
+{
+    return is_digit(digit) ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+bool text_from_hex(const char *text, void *ret_bytes, size_t size)
+{
+    uint8_t *byte = ret_bytes;
+    if (strlen(text) != 2 * size)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        byte[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
 char *text_take(struct text *text)
 {
     char *data = text->data ? text->data : memory_string("");

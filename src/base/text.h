@@ -15,6 +15,8 @@ struct text {
 void text_add(struct text *text, const char *string);
 void text_add_data(struct text *text, const void *data, size_t length);
 void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_hex(struct text *text, const void *bytes, size_t size); /* two digits each */
+bool text_from_hex(const char *text, void *ret_bytes, size_t size);   /* the opposite; false when it is not just so many */
 char *text_take(struct text *text); /* the text, "" if nothing was added; the caller frees it; the struct is empty again */
 void text_clear(struct text *text);
 

@@ -10,103 +10,79 @@
 
 enum { MESSAGE_SIZE_MIN = 16, MESSAGE_SIZE_MAX = 1 << 16 }; /* a header alone; no message is longer */
 
-/* -- bytes ---------------------------------------------------------------------------------------------------------------- */
-
-static json_t *bytes_to_json(const void *bytes, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    CLEANUP(freep) char *text = memory_new(2 * size + 1);
-
-    for (size_t i = 0; i < size; i++) {
-        text[2 * i] = digits[((const uint8_t *)bytes)[i] >> 4];
-        text[2 * i + 1] = digits[((const uint8_t *)bytes)[i] & 15];
-    }
-    return json_string(text);
-}
-
-static int digit_value(char digit)
-{
-    return digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-/* Exactly `size` bytes. */
-static bool bytes_from_text(const char *text, uint8_t *bytes, size_t size)
-{
-    if (!text || strlen(text) != 2 * size)
-        return false;
-    for (size_t i = 0; i < size; i++) {
-        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return false;
-        bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    return true;
-}
+/* -- replayed messages ---------------------------------------------------------------------------------------------------- */
 
 static int refuse(const char *what, struct error *err)
 {
     return error_set(err, EINVAL, "%s: is missing or makes no sense", what);
 }
 
-/* -- replayed messages ---------------------------------------------------------------------------------------------------- */
-
-static json_t *indices_to_json(const struct replay *replay)
-{
-    json_t *indices = json_array();
-
-    for (size_t i = 0; i < replay->index_count; i++)
-        json_array_append_new(indices, json_pack("{s:I, s:s}", "offset", (json_int_t)replay->indices[i].offset, "name",
-                                                 replay->indices[i].name));
-    return indices;
-}
-
-/* What is as a rule is not said: the first step waits for the whole record. */
+/* "HEX 16=br0 24=eth0 fine=17 gone busy": its bytes, at which of them the index of which link stands, and what is as a rule not so.
+ * One string, not a document of its own: the first step waits for the whole record. */
 static json_t *message_to_json(const struct replay *replay)
 {
-    json_t *json = json_object();
+    struct text line = {0};
+    json_t *json;
 
-    json_object_set_new(json, "bytes", bytes_to_json(replay->message, replay->size));
-    if (replay->index_count)
-        json_object_set_new(json, "indices", indices_to_json(replay));
+    text_add_hex(&line, replay->message, replay->size);
+    for (size_t i = 0; i < replay->index_count; i++)
+        text_format(&line, " %zu=%s", replay->indices[i].offset, replay->indices[i].name);
     if (replay->fine)
-        json_object_set_new(json, "fine", json_integer(replay->fine));
+        text_format(&line, " fine=%d", replay->fine);
     if (replay->gone_is_fine)
-        json_object_set_new(json, "gone_is_fine", json_true());
+        text_add(&line, " gone");
     if (replay->when_busy)
-        json_object_set_new(json, "when_busy", json_true());
+        text_add(&line, " busy");
+    json = json_stringn(line.data, line.length);
+    text_clear(&line);
     return json;
 }
 
-static bool index_from_json(const json_t *json, struct replay *replay)
+/* "16=br0"; the word is cut. */
+static bool index_from_word(char *word, struct replay *replay)
 {
-    int64_t offset = document_number(json, "offset", -1);
-    const char *name = document_string(json, "name", "");
+    char *name = word;
+    const char *offset = strsep(&name, "=");
+    int64_t place;
 
-    if (offset < 0 || (size_t)offset + sizeof(uint32_t) > replay->size || replay->index_count == ARRAY_SIZE(replay->indices)
-        || text_interface_name_fault(name))
+    if (!name || text_number(offset, 0, (int64_t)replay->size - (int64_t)sizeof(uint32_t), &place) < 0
+        || replay->index_count == ARRAY_SIZE(replay->indices) || text_interface_name_fault(name))
         return false;
-    replay->indices[replay->index_count].offset = (size_t)offset;
+    replay->indices[replay->index_count].offset = (size_t)place;
     text_copy(replay->indices[replay->index_count++].name, INTERFACE_NAME_SIZE, name);
     return true;
 }
 
-static bool message_from_json(const json_t *json, struct replay *replay)
+static bool word_from_text(char *word, struct replay *replay)
 {
-    const char *bytes = document_string(json, "bytes", "");
-    const json_t *indices = json_object_get(json, "indices");
+    int64_t fine;
+
+    if (text_equal(word, "gone"))
+        replay->gone_is_fine = true;
+    else if (text_equal(word, "busy"))
+        replay->when_busy = true;
+    else if (!text_starts(word, "fine="))
+        return index_from_word(word, replay);
+    else if (text_number(word + strlen("fine="), 1, INT32_MAX, &fine) < 0)
+        return false;
+    else
+        replay->fine = (int)fine;
+    return true;
+}
+
+static bool message_from_text(char *line, struct replay *replay)
+{
+    const char *bytes = strsep(&line, " ");
+    char *word;
 
     replay->size = strlen(bytes) / 2;
     if (replay->size < MESSAGE_SIZE_MIN || replay->size > MESSAGE_SIZE_MAX)
         return false;
     replay->message = memory_new(replay->size);
-    replay->fine = (int)document_number(json, "fine", 0);
-    replay->gone_is_fine = document_boolean(json, "gone_is_fine", false);
-    replay->when_busy = document_boolean(json, "when_busy", false);
-    if (!bytes_from_text(bytes, replay->message, replay->size))
+    if (!text_from_hex(bytes, replay->message, replay->size))
         return false;
-    for (size_t i = 0; i < json_array_size(indices); i++)
-        if (!index_from_json(json_array_get(indices, i), replay))
+    while ((word = strsep(&line, " ")))
+        if (!word_from_text(word, replay))
             return false;
     return true;
 }
@@ -150,8 +126,11 @@ static int messages_from_json(const json_t *json, struct step *step, struct erro
         return refuse("meanwhile", err);
     text_copy(step->meanwhile, sizeof(step->meanwhile), meanwhile);
     for (size_t i = 0; i < json_array_size(messages); i++) {
+        const char *text = json_string_value(json_array_get(messages, i));
+        CLEANUP(freep) char *line = memory_string(text ? text : "");
+
         *last = NEW(struct replay);
-        if (!message_from_json(json_array_get(messages, i), *last))
+        if (!message_from_text(line, *last))
             return refuse("messages", err);
         last = &(*last)->next;
     }

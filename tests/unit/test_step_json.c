@@ -47,7 +47,8 @@ static void messages_with_what_comes_in_meanwhile(void **state)
     (void)state;
     text_copy(step->meanwhile, sizeof(step->meanwhile), "br0");
     step->replay = NEW(struct replay);
-    *step->replay = (struct replay){.message = memory_copy("0123456789abcdef", 16), .size = 16, .fine = 17, .gone_is_fine = true};
+    *step->replay = (struct replay){.message = memory_copy("0123456789abcdef", 16), .size = 16, .fine = 17, .gone_is_fine = true,
+                                     .when_busy = true};
     step->replay->indices[step->replay->index_count++].offset = 8;
     text_copy(step->replay->indices[0].name, INTERFACE_NAME_SIZE, "br0");
     back = round_trip(step);
@@ -55,6 +56,7 @@ static void messages_with_what_comes_in_meanwhile(void **state)
     assert_memory_equal(back.replay->message, "0123456789abcdef", 16);
     assert_int_equal(back.replay->fine, 17);
     assert_true(back.replay->gone_is_fine);
+    assert_true(back.replay->when_busy);
     assert_int_equal(back.replay->index_count, 1);
     assert_int_equal(back.replay->indices[0].offset, 8);
     assert_string_equal(back.replay->indices[0].name, "br0");
@@ -80,6 +82,8 @@ static void sysctls_and_waits(void **state)
     plan_clear(&plan);
 }
 
+#define MESSAGE "00000000000000000000000000000000"
+
 static void nonsense(void **state)
 {
     static const char *const documents[] = {
@@ -87,8 +91,15 @@ static void nonsense(void **state)
         "{\"op\": \"link-delete\", \"interface\": \"eth0\"}",
         "{\"op\": \"link-wait\", \"interface\": \"a/b\"}",
         "{\"op\": \"replay\", \"messages\": []}",
-        "{\"op\": \"replay\", \"messages\": [{\"bytes\": \"00\"}]}",
-        "{\"op\": \"replay\", \"meanwhile\": \"a/b\", \"messages\": [{\"bytes\": \"00000000000000000000000000000000\"}]}",
+        "{\"messages\": [{}]}",
+        "{\"messages\": [\"00\"]}",
+        "{\"messages\": [\"0000000000000000000000000000000g\"]}",
+        "{\"messages\": [\"" MESSAGE " 13=br0\"]}",
+        "{\"messages\": [\"" MESSAGE " 12=a/b\"]}",
+        "{\"messages\": [\"" MESSAGE " 12\"]}",
+        "{\"messages\": [\"" MESSAGE " fine=x\"]}",
+        "{\"messages\": [\"" MESSAGE " \"]}",
+        "{\"meanwhile\": \"a/b\", \"messages\": [\"" MESSAGE "\"]}",
         "{\"op\": \"sysctl-set\", \"sysctl\": \"../x\"}",
     };
 
