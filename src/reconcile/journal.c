@@ -63,6 +63,20 @@ void journal_clear(struct journal *journal)
 
 /* -- writing -------------------------------------------------------------------------------------------------------------- */
 
+/* A file may hold other bytes than UTF-8, in a comment as a rule. */
+static json_t *file_to_json(const struct file_edit *file)
+{
+    struct text hex = {0};
+    json_t *json = json_pack("{s:s, s:s?}", "path", file->path, "text", file->text);
+
+    if (json)
+        return json;
+    text_add_hex(&hex, file->text, strlen(file->text));
+    json = json_pack("{s:s, s:s}", "path", file->path, "bytes", hex.data);
+    text_clear(&hex);
+    return json;
+}
+
 static json_t *part_to_json(const struct journal_part *part)
 {
     json_t *steps = json_array(), *files = json_array(), *leases = json_array();
@@ -70,7 +84,7 @@ static json_t *part_to_json(const struct journal_part *part)
     for (size_t i = 0; i < part->undo.count; i++)
         json_array_append_new(steps, step_to_json(&part->undo.steps[i]));
     for (size_t i = 0; i < part->before.count; i++)
-        json_array_append_new(files, json_pack("{s:s, s:s?}", "path", part->before.items[i].path, "text", part->before.items[i].text));
+        json_array_append_new(files, file_to_json(&part->before.items[i]));
     for (size_t i = 0; i < part->lease_count; i++)
         json_array_append_new(leases, json_pack("{s:s, s:s}", "from", part->leases[i].from, "to", part->leases[i].to));
     return json_pack("{s:o, s:o, s:s?, s:o}", "undo", steps, "files", files, "hands", part->hands, "leases", leases);
@@ -124,11 +138,14 @@ static int files_from_json(const json_t *json, struct file_edits *files, struct 
 {
     for (size_t i = 0; i < json_array_size(json); i++) {
         const json_t *item = json_array_get(json, i);
-        const char *path = document_string(item, "path", NULL);
+        const char *path = document_string(item, "path", NULL), *hex = document_string(item, "bytes", NULL);
+        CLEANUP(freep) char *bytes = hex ? memory_new(strlen(hex) / 2 + 1) : NULL;
 
         if (!path)
             return error_set(err, EINVAL, "a file without a path");
-        file_edits_add(files, path, document_string(item, "text", NULL));
+        if (hex && !text_from_hex(hex, bytes, strlen(hex) / 2))
+            return error_set(err, EINVAL, "%s: its bytes make no sense", path);
+        file_edits_add(files, path, hex ? bytes : document_string(item, "text", NULL));
     }
     return 0;
 }

@@ -14,7 +14,7 @@ state() { kernel_state && grep . /proc/sys/net/ipv[46]/conf/*/{rp_filter,arp_ign
 is_old() { same "$old" "$(state)"; }
 without_link_local() { grep -v '"fe80:\|"ff00::/8"' <<<"$1"; } # the kernel makes them when a bridge has carrier for the first time
 settled() { not sh -c "ip address | grep -q tentative"; }
-texts() { (cd "$files" && grep . ./*); }
+texts() { (cd "$files" && grep -a . ./*); }
 says() { # PATTERN COMMAND...
 	local output
 	output=$("${@:2}" 2>&1) || true
@@ -22,8 +22,9 @@ says() { # PATTERN COMMAND...
 }
 
 mkdir -p "$files"
-cat >"$files/ifcfg-eth0" <<'END'
-# the uplink
+comment=$'# the caf\xe9 uplink' # of an editor that knew no UTF-8
+cat >"$files/ifcfg-eth0" <<END
+$comment
 DEVICE=eth0
 IPADDR=10.0.0.2
 PREFIX=24
@@ -56,7 +57,7 @@ check "rules" sh -c "ip rule | grep -q 'iif br0' && ip -6 rule | grep -q 'oif br
 check "neighbours" sh -c "ip neigh show nud permanent dev br0 | grep -q 10.0.0.50"
 check "sysctls" sh -c "cd /proc/sys/net && grep -qx 1 ipv4/conf/br0/rp_filter && grep -qx 1 ipv4/conf/br0/arp_ignore && grep -qx 2 ipv6/conf/br0/accept_ra"
 check "the bridge has the NIC's MAC" same "$(cat /sys/class/net/eth0/address 2>/dev/null || ip -j link show eth0 | jq -r '.[].address')" "$(ip -j link show br0 | jq -r '.[].address')"
-check "the NIC's file keeps what is its own" same "$(printf '%s\n' '# the uplink' DEVICE=eth0 COLOUR=red BRIDGE=br0)" "$(cat "$files/ifcfg-eth0")"
+check "the NIC's file keeps what is its own" same "$(printf '%s\n' "$comment" DEVICE=eth0 COLOUR=red BRIDGE=br0)" "$(cat "$files/ifcfg-eth0")"
 check "the bridge's file has the rest" grep -qx IPADDR=10.0.0.2 "$files/ifcfg-br0"
 check "plan has nothing to do" trestle plan
 check "the next daemon, too" sh -c true
@@ -128,6 +129,7 @@ daemon_kill9
 daemon_start
 check "which takes it back as well" trestle rollback
 check "all of it" is_old
+check "the files, too, byte for byte" same "$(sort <<<"$written")" "$(texts | sort)"
 check "no ping was lost by any of this" same 0 "$(pings_lost)"
 check "--confirm 1" trestle iface-bridge eth0 br0 --confirm 1
 eventually "the deadline brings it back" is_old
