@@ -415,6 +415,24 @@ static void of_ordinary_priority(void **state)
     in_a_process(raised_priority);
 }
 
+/* As a service is started: a session of its own, which a kernel that shares processors out by sessions raises as a whole. */
+static int raised_session(void)
+{
+    if (access("/proc/self/autogroup", W_OK) < 0 || setsid() < 0)
+        return NOT_HERE;
+    priority_raise();
+    if (getpriority(PRIO_PROCESS, 0) >= 0)
+        return NOT_HERE;
+    struct child_spec spec = shell("grep -q 'nice 0$' /proc/self/autogroup && grep -q 'nice -10$' /proc/$PPID/autogroup", -1);
+    return result_of(&spec, "exit status 0");
+}
+
+static void of_a_raised_session(void **state)
+{
+    (void)state;
+    in_a_process(raised_session);
+}
+
 static bool refuse(long call, int code)
 {
     struct sock_filter filter[] = {
@@ -568,6 +586,7 @@ int main(void)
         cmocka_unit_test(no_user_at_all),
         cmocka_unit_test(in_a_user_namespace),
         cmocka_unit_test(of_ordinary_priority),
+        cmocka_unit_test(of_a_raised_session),
         cmocka_unit_test(where_clone3_is_hidden),
         cmocka_unit_test(where_clone3_is_refused),
         cmocka_unit_test(where_groups_cannot_be_dropped),
