@@ -226,9 +226,20 @@ void netdev_sysctl_read(struct netdev_cache *cache, struct interface *interface,
 int netdev_sysctl_set(const struct step *step, struct error *err);
 /* STEP_LINK_WAIT, on the worker. */
 void netdev_wait(struct netdev *netdev, const struct step *step);
-/* netdev_divert.c: what comes in by the link `from` comes in by the link `to` instead until the descriptor is closed, which the end of
- * the process does too. -errno: it can't be (Linux before 6.6, no CAP_BPF). On the worker. */
-int netdev_divert(const char *from, const char *to);
+
+/* -- netdev_divert.c: what comes in by the step's link comes in by its `meanwhile` instead, until the end of that, and at most for a
+ * second. On the worker. ------------------------------------------------------------------------------------------------- */
+
+enum netdev_diverter { NETDEV_BY_TCX, NETDEV_BY_FILTER };
+
+struct netdev_diversion {
+    int link;           /* -1 = none: of tcx, ends with the process, too */
+    bool filter, qdisc; /* made for it */
+};
+
+/* -errno: it can't be (Linux before 6.6 has no tcx; no CAP_BPF). */
+int netdev_divert(struct netdev_request *request, enum netdev_diverter by, struct netdev_diversion *ret_diversion);
+void netdev_divert_end(struct netdev_request *request, struct netdev_diversion *diversion);
 
 /* -- netdev_cure.c: what to do about an error; NULL when nothing helpful is known ----------------------------------------- */
 

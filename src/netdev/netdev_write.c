@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/crash.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "netdev/netdev_internal.h"
@@ -230,9 +231,21 @@ static void send_all(struct netdev_request *request)
 static void send_diverted(struct netdev_request *request)
 {
     const struct step *step = request->step;
-    CLEANUP(close_fdp) int diversion = *step->meanwhile ? netdev_divert(step->interface, step->meanwhile) : -1;
+    struct netdev_diversion diversion;
+    int code;
 
+    if (!*step->meanwhile) {
+        send_all(request);
+        return;
+    }
+    code = netdev_divert(request, NETDEV_BY_TCX, &diversion);
+    if (code < 0)
+        code = netdev_divert(request, NETDEV_BY_FILTER, &diversion);
+    if (code < 0)
+        log_debug("%s: what comes in can't be handed to %s meanwhile: a packet or two may be lost (%s)", step->interface, step->meanwhile,
+                  strerror(-code));
     send_all(request);
+    netdev_divert_end(request, &diversion);
 }
 
 static void take(struct netdev_request *request)
