@@ -46,6 +46,7 @@ static const struct {
     [STEP_DEVICE_ADD] = {"device-add", STEP_DEVICE_DELETE},
     [STEP_DEVICE_DELETE] = {"device-delete", -1},
     [STEP_NIC_LINK] = {"nic-link", STEP_NIC_LINK},
+    [STEP_NIC_RECONNECT] = {"nic-reconnect", -1},
     [STEP_NIC_ANNOUNCE] = {"nic-announce", STEP_NIC_ANNOUNCE},
     [STEP_NIC_UPDATE] = {"nic-update", STEP_NIC_UPDATE},
 };

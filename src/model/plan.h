@@ -44,6 +44,7 @@ enum step_op {
     STEP_DEVICE_ADD,     /* done means that QEMU said it has the device; its list is read back behind */
     STEP_DEVICE_DELETE,  /* intent is written, QEMU asked; done means asked: the end is an event */
     STEP_NIC_LINK,       /* nic->link: the carrier that the guest sees */
+    STEP_NIC_RECONNECT,  /* vhost looks at its TAP anew; done means asked */
     STEP_NIC_ANNOUNCE,   /* QEMU tells the new switch where the guest's MAC is */
     STEP_NIC_UPDATE,     /* nic: what is stated of a plugged NIC is written down anew; before: what it was */
     STEP_OPS

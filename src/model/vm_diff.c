@@ -72,7 +72,7 @@ static struct step *add_nic_step(struct plan *plan, enum step_op op, const struc
     text_copy(step->vm_name, sizeof(step->vm_name), vm->name);
     step->nic = NEW(struct nic);
     nic_copy(nic, step->nic);
-    if (op == STEP_LINK_SET || (op >= STEP_TAP_OPEN && op <= STEP_TAP_REMAKE))
+    if (op == STEP_LINK_SET || op == STEP_NIC_RECONNECT || (op >= STEP_TAP_OPEN && op <= STEP_TAP_REMAKE))
         text_copy(step->interface, sizeof(step->interface), nic->target);
     return step;
 }
@@ -148,6 +148,8 @@ void nic_plan_remake(const struct vm *vm, const struct nic *nic, const struct ne
         step->to->set &= ~(FIELD_BIT(FIELD_MASTER) | FIELD_PORT_ALL); /* that follows when the bridge is back */
     set_tap_mac(step->to, nic);
     step->fields = fields_of_new_link(step->to);
+    if (nic->vhost_used && nic->link)
+        add_nic_step(plan, STEP_NIC_RECONNECT, vm, nic, "let vhost take up the new TAP");
 }
 
 static void plan_attach(struct plan *plan, const struct vm *vm, const struct nic *nic, const struct network *network)

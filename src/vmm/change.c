@@ -69,6 +69,19 @@ static void set_link(struct task *task)
     instance_send(task->instance, "set_link", device_link(nic->name, up), -1, on_link_set, task);
 }
 
+/* vhost stops listening to a TAP that goes, and does not begin again by itself when there is one on its descriptor again: QEMU must
+ * hand it over once more, as it does for a link that comes up. What is recorded stays, so a new daemon sets it up if this one can't. */
+static void reconnect(struct task *task)
+{
+    struct error err = {0};
+    const struct nic *nic = find_nic(task, &err);
+    if (nic && nic->link) {
+        instance_send(task->instance, "set_link", device_link(nic->name, false), -1, NULL, NULL);
+        instance_send(task->instance, "set_link", device_link(nic->name, true), -1, NULL, NULL);
+    }
+    task_finish_soon(task, &err);
+}
+
 /* ---- Announcement ---- */
 
 static void on_announced(void *context, const json_t *value, const struct error *err)
@@ -134,6 +147,9 @@ void change_apply(struct task *task)
     switch (task->step->op) {
     case STEP_NIC_LINK:
         set_link(task);
+        break;
+    case STEP_NIC_RECONNECT:
+        reconnect(task);
         break;
     case STEP_NIC_ANNOUNCE:
         announce(task);

@@ -3,5 +3,5 @@
 
 struct task;
 
-/* STEP_NIC_LINK, STEP_NIC_ANNOUNCE and STEP_NIC_UPDATE: takes the task over. */
+/* STEP_NIC_LINK, STEP_NIC_RECONNECT, STEP_NIC_ANNOUNCE and STEP_NIC_UPDATE: takes the task over. */
 void change_apply(struct task *task);

@@ -680,6 +680,17 @@ static void a_deleted_tap_comes_back_on_its_bridge(void **state)
     assert_string_equal(network_find(&host.kernel, "c2-net0")->master, "br0");
 }
 
+static void vhost_takes_up_a_tap_that_came_back(void **state)
+{
+    (void)state;
+    start_c2();
+    vm_find_nic(host.running, "net0")->vhost_used = true;
+    interface_free(network_remove(&host.kernel, "c2-net0"));
+    reconcile_network_changed(host.reconciler, "c2-net0", true);
+    settle();
+    expect_log("tap-remake c2-net0\nlink-set c2-net0\nnic-reconnect c2-net0\n");
+}
+
 static void a_vm_that_ends_by_itself_leaves_no_tap(void **state)
 {
     (void)state;
@@ -713,7 +724,8 @@ int main(void)
         TEST(a_failed_attach_is_not_tried_again),       TEST(the_file_is_taken_back_when_the_plug_fails),
         TEST(a_detach_is_done_when_the_guest_has_let_go), TEST(a_silent_guest_is_told_and_the_removal_ends_later),
         TEST(an_update_moves_the_port_and_announces_it), TEST(a_model_cannot_change_live),
-        TEST(a_deleted_tap_comes_back_on_its_bridge),   TEST(a_vm_that_ends_by_itself_leaves_no_tap),
+        TEST(a_deleted_tap_comes_back_on_its_bridge),   TEST(vhost_takes_up_a_tap_that_came_back),
+        TEST(a_vm_that_ends_by_itself_leaves_no_tap),
         TEST(an_unfinished_request_is_answered_at_the_end),
     };
 

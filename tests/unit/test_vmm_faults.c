@@ -405,6 +405,20 @@ static void each_nic_announces_by_itself(void **state)
     vm_free(vm);
 }
 
+static void vhost_looks_anew_by_a_link_that_goes_down_and_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct vm *vm = start_fake(fixture, "none");
+    struct nic *nic = add_nic(vm, "net0", NIC_VIRTIO);
+    must(fixture, attach_or_undo(fixture, "c2", nic));
+    must(fixture, nic_step(fixture, STEP_NIC_RECONNECT, "c2", nic));
+    must(fixture, nic_step(fixture, STEP_NIC_ANNOUNCE, "c2", nic)); /* is answered behind it */
+    CLEANUP(freep) char *text = asked(fixture);
+    assert_non_null(strstr(text, "set_link {\"name\":\"host-net0\",\"up\":false}\nset_link {\"name\":\"host-net0\",\"up\":true}\n"));
+    assert_true(observed_nic(fixture, "c2", "net0")->link);
+    vm_free(vm);
+}
+
 static void refused_link_stays_as_it_was(void **state)
 {
     struct fixture *fixture = *state;
@@ -475,6 +489,7 @@ int main(int count, char **arguments)
         WITH_FAKE(link_is_down_around_the_device),
         WITH_FAKE(link_that_can_not_be_set_down),
         WITH_FAKE(each_nic_announces_by_itself),
+        WITH_FAKE(vhost_looks_anew_by_a_link_that_goes_down_and_up),
         WITH_FAKE(refused_link_stays_as_it_was),
         WITH_FAKE(console_log_is_bounded_while_it_grows),
     };
