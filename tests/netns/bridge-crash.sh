@@ -13,9 +13,7 @@ state() {
 	grep . /proc/sys/net/ipv4/conf/*/{rp_filter,arp_ignore}
 	(cd "$files" && grep . ./*)
 }
-is_old() { same "$old" "$(state)"; }
 is_new() { same "$new" "$(state)"; }
-settled() { is_old || is_new; }
 
 mkdir -p "$files"
 printf '%s\n' DEVICE=eth0 IPADDR=10.0.0.2 PREFIX=24 GATEWAY=10.0.0.1 NOZEROCONF=yes IPV6ADDR=2001:db8::2/64 MACADDR=02:00:00:00:00:e0 \
@@ -32,7 +30,7 @@ first=$(state)
 daemon_stop
 
 walk() { # COMMAND BACK: each as words
-	local n olds=0 news=0
+	local n now olds=0 news=0
 	for ((n = 1; n < 300; n++)); do
 		if ! crashes_at "$n" trestle $1; then
 			check "$1: all $((n - 1)) places: $olds times the old state, $news times the new one" is_new
@@ -40,13 +38,15 @@ walk() { # COMMAND BACK: each as words
 			return
 		fi
 		daemon_start "TRESTLE_CRASH_FILE=$RUN/crash"
-		quietly "$1, killed before message $n: between old and new"$'\n'"$(same "$old" "$(state)")" settled
-		if is_old >/dev/null; then
-			olds=$((olds + 1))
-		else
+		now=$(state)
+		case $now in
+		"$old") olds=$((olds + 1)) ;;
+		"$new")
 			news=$((news + 1))
 			quietly "$1, killed before message $n: back" trestle $2
-		fi
+			;;
+		*) fail "$1, killed before message $n: between old and new"$'\n'"$(same "$old" "$now")" ;;
+		esac
 	done
 	fail "$1: no end after 300 messages"
 }

@@ -123,24 +123,29 @@ pings_lost() {
 
 # Without what changes by itself: indexes, timers, lifetimes, carrier; and what a spanning tree changes: the ageing time.
 kernel_state() {
-	echo "# links"
-	ip -d -j link show | jq -cS '.[] | {ifname, address, mtu, group, txqlen, master, ifalias, promiscuity,
-		up: (.flags | index("UP") != null), arp: (.flags | index("NOARP") == null), kind: .linkinfo.info_kind,
-		info: ((.linkinfo.info_data // {}) | if .stp_state == 1 then del(.ageing_time) else . end | with_entries(select(.key | test("timer|_id$|^root_|topology|^ageing_wait") | not))),
-		port: ((.linkinfo.info_slave_data // {}) | with_entries(select(.key | test("timer|^designated|_id$|^no$|^state|config_pending|topology") | not)))}' | sort
-	echo "# addresses"
-	ip -d -j address show | jq -cS '.[] | .ifname as $i | .addr_info[]? | del(.valid_life_time, .preferred_life_time, .tentative) | {i: $i} + .' | sort
 	local family
-	for family in -4 -6; do
-		echo "# routes $family"
-		ip -d $family -j route show table all | jq -cS '.[] | del(.expires) | .flags -= ["linkdown", "dead"]' | sort
-		echo "# rules $family"
-		ip $family -j rule show | jq -cS '.[]'
-	done
-	echo "# neighbours"
-	ip -j neigh show nud permanent | jq -cS '.[]' | sort
-	echo "# vlans"
-	bridge -j vlan show 2>/dev/null | jq -cS '.[]' | sort
+	{
+		echo '"links"' && ip -d -j link show
+		echo '"addresses"' && ip -d -j address show
+		for family in -4 -6; do
+			echo "\"routes $family\"" && ip -d $family -j route show table all
+			echo "\"rules $family\"" && ip $family -j rule show
+		done
+		echo '"neighbours"' && ip -j neigh show nud permanent
+		echo '"vlans"' && bridge -j vlan show 2>/dev/null
+	} | jq -rcSn '
+		def links: map({ifname, address, mtu, group, txqlen, master, ifalias, promiscuity,
+			up: (.flags | index("UP") != null), arp: (.flags | index("NOARP") == null), kind: .linkinfo.info_kind,
+			info: ((.linkinfo.info_data // {}) | if .stp_state == 1 then del(.ageing_time) else . end | with_entries(select(.key | test("timer|_id$|^root_|topology|^ageing_wait") | not))),
+			port: ((.linkinfo.info_slave_data // {}) | with_entries(select(.key | test("timer|^designated|_id$|^no$|^state|config_pending|topology") | not)))});
+		def addresses: map(.ifname as $i | .addr_info[]? | del(.valid_life_time, .preferred_life_time, .tentative) | {i: $i} + .);
+		def routes: map(del(.expires) | .flags -= ["linkdown", "dead"]);
+		foreach inputs as $part ("";
+			if $part | type == "string" then $part else . end;
+			if $part | type == "string" then "# \($part)"
+			else . as $of | $part | if $of == "links" then links elif $of == "addresses" then addresses
+				elif $of | startswith("routes") then routes else . end
+				| if $of | startswith("rules") then . else sort end | .[] end)'
 }
 
 # --- the daemon ---
