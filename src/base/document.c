@@ -49,6 +49,27 @@ char *document_text(const json_t *document)
     return text ? text : memory_string("null");
 }
 
+static bool stands_for_itself(const char *string)
+{
+    for (; *string; string++)
+        if (*string < ' ' || *string > '~' || *string == '"' || *string == '\\')
+            return false;
+    return true;
+}
+
+void document_add_string(struct text *text, const char *string)
+{
+    if (stands_for_itself(string)) {
+        text_add(text, "\"");
+        text_add(text, string);
+        text_add(text, "\"");
+        return;
+    }
+    CLEANUP(document_freep) json_t *json = json_string(string);
+    CLEANUP(freep) char *quoted = document_text(json);
+    text_add(text, quoted);
+}
+
 void document_free(json_t *document)
 {
     json_decref(document);

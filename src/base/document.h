@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cleanup.h"
+#include "text.h"
 
 struct error;
 
@@ -18,6 +19,9 @@ int document_parse(const char *text, size_t length, json_t **ret_document, struc
 
 /* One line without blanks; "null" for NULL. The caller frees it. */
 char *document_text(const json_t *document);
+
+/* Adds a string as a document has it, in quotes; "null" for one that is not UTF-8. */
+void document_add_string(struct text *text, const char *string);
 
 void document_free(json_t *document); /* drops one reference; NULL is fine */
 DEFINE_CLEANUP(json_t *, document_free)

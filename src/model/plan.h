@@ -127,7 +127,7 @@ void plan_invert(const struct plan *plan, bool (*done)(const void *context, size
 bool step_shows(const struct step *step, const struct network *observed);
 
 /* A STEP_REPLAY, STEP_SYSCTL_SET or STEP_LINK_WAIT as a document, and back (-EINVAL). The others are turned into such by who takes them. */
-json_t *step_to_json(const struct step *step);
+void step_write(const struct step *step, struct text *text);
 int step_from_json(const json_t *json, struct step *ret_step, struct error *err);
 
 json_t *plan_to_json(const struct plan *plan); /* {"changes": N, "steps": [{"op", "object", "text"}]} */

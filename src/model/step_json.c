@@ -17,25 +17,18 @@ static int refuse(const char *what, struct error *err)
     return error_set(err, EINVAL, "%s: is missing or makes no sense", what);
 }
 
-/* "HEX 16=br0 24=eth0 fine=17 gone busy": its bytes, at which of them the index of which link stands, and what is as a rule not so.
- * One string, not a document of its own: the first step waits for the whole record. */
-static json_t *message_to_json(const struct replay *replay)
+/* "HEX 16=br0 24=eth0 fine=17 gone busy": its bytes, at which of them the index of which link stands, and what is as a rule not so. */
+static void write_message(const struct replay *replay, struct text *text)
 {
-    struct text line = {0};
-    json_t *json;
-
-    text_add_hex(&line, replay->message, replay->size);
+    text_add(text, "\"");
+    text_add_hex(text, replay->message, replay->size);
     for (size_t i = 0; i < replay->index_count; i++)
-        text_format(&line, " %zu=%s", replay->indices[i].offset, replay->indices[i].name);
+        text_format(text, " %zu=%s", replay->indices[i].offset, replay->indices[i].name);
     if (replay->fine)
-        text_format(&line, " fine=%d", replay->fine);
-    if (replay->gone_is_fine)
-        text_add(&line, " gone");
-    if (replay->when_busy)
-        text_add(&line, " busy");
-    json = json_stringn(line.data, line.length);
-    text_clear(&line);
-    return json;
+        text_format(text, " fine=%d", replay->fine);
+    text_add(text, replay->gone_is_fine ? " gone" : "");
+    text_add(text, replay->when_busy ? " busy" : "");
+    text_add(text, "\"");
 }
 
 /* "16=br0"; the word is cut. */
@@ -89,30 +82,37 @@ static bool message_from_text(char *line, struct replay *replay)
 
 /* -- steps ---------------------------------------------------------------------------------------------------------------- */
 
-json_t *step_to_json(const struct step *step)
+static void write_member(const char *key, const char *value, struct text *text)
 {
-    json_t *json = json_object(), *messages;
+    text_add(text, key);
+    document_add_string(text, value);
+}
 
-    json_object_set_new(json, "text", json_string(step->text));
-    json_object_set_new(json, "interface", json_string(step->interface));
+/* By hand, because the first step waits for the record of all. */
+void step_write(const struct step *step, struct text *text)
+{
+    write_member("{\"text\":", step->text, text);
+    write_member(",\"interface\":", step->interface, text);
     if (!text_equal(step->object, step->interface))
-        json_object_set_new(json, "object", json_string(step->object));
+        write_member(",\"object\":", step->object, text);
     if (step->op == STEP_SYSCTL_SET) {
-        json_object_set_new(json, "sysctl", json_string(step->sysctl.name));
-        json_object_set_new(json, "value", json_integer(step->sysctl.value));
-        return json;
+        write_member(",\"sysctl\":", step->sysctl.name, text);
+        text_format(text, ",\"value\":%d}", step->sysctl.value);
+        return;
     }
     if (step->op == STEP_LINK_WAIT) {
-        json_object_set_new(json, "op", json_string(step_op_name(step->op)));
-        return json;
+        write_member(",\"op\":", step_op_name(step->op), text);
+        text_add(text, "}");
+        return;
     }
     if (*step->meanwhile)
-        json_object_set_new(json, "meanwhile", json_string(step->meanwhile));
-    messages = json_array();
-    for (const struct replay *replay = step->replay; replay; replay = replay->next)
-        json_array_append_new(messages, message_to_json(replay));
-    json_object_set_new(json, "messages", messages);
-    return json;
+        write_member(",\"meanwhile\":", step->meanwhile, text);
+    text_add(text, ",\"messages\":[");
+    for (const struct replay *replay = step->replay; replay; replay = replay->next) {
+        write_message(replay, text);
+        text_add(text, replay->next ? "," : "");
+    }
+    text_add(text, "]}");
 }
 
 static int messages_from_json(const json_t *json, struct step *step, struct error *err)

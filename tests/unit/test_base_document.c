@@ -54,6 +54,21 @@ static void text_is_one_compact_line(void **state)
     assert_string_equal(word, "\"x\\ny\"");
 }
 
+static void strings(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"", "\"\""}, {"br0 ~", "\"br0 ~\""}, {"a\"b\\c", "\"a\\\"b\\\\c\""}, {"1500 → 1400\n", "\"1500 → 1400\\n\""}, {"\x7f", "\"\x7f\""},
+        {"\xff", "null"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        struct text text = {0};
+        document_add_string(&text, pairs[i][0]);
+        assert_string_equal(text.data, pairs[i][1]);
+        text_clear(&text);
+    }
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -118,7 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_of_every_type), cmocka_unit_test(text_is_one_compact_line),
         cmocka_unit_test(refused),               cmocka_unit_test(depth),
-        cmocka_unit_test(size),
+        cmocka_unit_test(size),                  cmocka_unit_test(strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

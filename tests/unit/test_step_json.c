@@ -16,10 +16,15 @@
 
 static struct step round_trip(const struct step *step)
 {
-    CLEANUP(document_freep) json_t *json = step_to_json(step);
+    CLEANUP(document_freep) json_t *json = NULL;
+    struct text text = {0};
     struct error err = {0};
     struct step back;
 
+    step_write(step, &text);
+    if (document_parse(text.data, text.length, &json, &err) < 0)
+        fail_msg("%s", err.text);
+    text_clear(&text);
     if (step_from_json(json, &back, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(back.op, step->op);
@@ -33,7 +38,7 @@ static struct step round_trip(const struct step *step)
 
 static struct step *add(struct plan *plan, enum step_op op)
 {
-    struct step *step = plan_add(plan, op, "eth0", "a step");
+    struct step *step = plan_add(plan, op, "eth0", "a step: \"mtu\" 1500 → 1400");
 
     text_copy(step->interface, sizeof(step->interface), "eth0");
     return step;
