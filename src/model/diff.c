@@ -72,11 +72,11 @@ bool diff_is_made(const struct interface *wanted)
     return interface_has(wanted, FIELD_KIND) && kind_find(wanted->kind)->made;
 }
 
-/* The rows of interface options whose values are compared as they stand. */
-static bool is_compared(const struct option *option)
+/* Is that a row of one of these fields whose value is compared as it stands? */
+static bool is_compared(const struct option *option, field_set fields)
 {
-    return option->scope == OPTION_INTERFACE && option->field >= 0 && option->type != OPTION_SPECIAL
-           && option->type != OPTION_IGNORED && option->type != OPTION_LATER;
+    return option->field >= 0 && fields & FIELD_BIT(option->field) && option->scope == OPTION_INTERFACE
+           && option->type != OPTION_SPECIAL && option->type != OPTION_IGNORED && option->type != OPTION_LATER;
 }
 
 /* -- attributes ----------------------------------------------------------------------------------------------------------------- */
@@ -125,7 +125,7 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
     for (size_t i = 0; i < option_count; i++) {
         const struct option *option = &option_table[i];
 
-        if (is_compared(option) && interface_has(wanted, option->field) && !option_same(option, wanted, observed)
+        if (is_compared(option, wanted->set) && !option_same(option, wanted, observed)
             && !diff_is_lacking(observed, option->field) && !is_unknown(observed, option->field)
             && !is_the_trees(observed, option->field))
             fields |= FIELD_BIT(option->field);
@@ -150,7 +150,7 @@ void diff_describe(struct text *line, const struct interface *from, const struct
     for (size_t i = 0; i < option_count && fields & ~told; i++) {
         const struct option *option = &option_table[i];
 
-        if (!is_compared(option) || !(fields & ~told & FIELD_BIT(option->field)))
+        if (!is_compared(option, fields & ~told))
             continue;
         told |= FIELD_BIT(option->field);
         char *before = from && !option_same(option, from, to) ? option_format(option, from) : NULL;

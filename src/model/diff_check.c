@@ -85,10 +85,12 @@ static void skip_unbound(struct diff *diff, size_t index)
 /* What else the file states is done all the same. */
 static void check_lacking(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
 {
-    for (int field = 0; field < INTERFACE_FIELDS; field++) {
+    field_set unseen = wanted->set & ~observed->set;
+
+    for (int field = 0; unseen && field < INTERFACE_FIELDS; field++) {
         const struct option *option;
 
-        if (!interface_has(wanted, field) || !diff_is_lacking(observed, field))
+        if (!(unseen & FIELD_BIT(field)) || !diff_is_lacking(observed, field))
             continue;
         option = option_of_field(OPTION_INTERFACE, field); /* looks through the table: only for the few */
         if (option && !option_same(option, wanted, observed))
