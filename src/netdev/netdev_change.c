@@ -64,6 +64,7 @@ static void add_word(char *what, size_t size, const char *word)
 /* "add as port of br9, set MTU 9000, set up": what an error message says that was tried. */
 static void describe(char *what, size_t size, const struct interface *to, field_set fields)
 {
+    field_set others = fields & ~(FIELD_BIT(FIELD_MASTER) | FIELD_BIT(FIELD_MAC) | FIELD_BIT(FIELD_MTU) | FIELD_BIT(FIELD_UP));
     char word[64], mac[18];
 
     if (fields & FIELD_BIT(FIELD_MASTER)) {
@@ -80,8 +81,8 @@ static void describe(char *what, size_t size, const struct interface *to, field_
         snprintf(word, sizeof(word), "set MTU %u", to->mtu);
         add_word(what, size, word);
     }
-    for (int field = 0; field < INTERFACE_FIELDS; field++) {
-        if (!(fields & FIELD_BIT(field)) || !field_words(field))
+    for (int field = 0; others && field < INTERFACE_FIELDS; field++) {
+        if (!(others & FIELD_BIT(field)) || !field_words(field))
             continue;
         snprintf(word, sizeof(word), "set %s", field_words(field));
         add_word(what, size, word);
