@@ -106,7 +106,9 @@ check "warnings name what is not applied yet, and what was left in the port's fi
 $(unused 18 IPADDR)
 $(unused 20 GATEWAY)" "$(trestle check $scripts 2>&1)"
 check "there is nothing left to do" trestle plan
-state=$(kernel_state)
+# Without the link-local addresses: the kernel makes the bridge's, with what belongs to it, when its spanning tree lets its port forward.
+state() { kernel_state | grep -v '"fe80:\|"ff00::/8"'; }
+state=$(state)
 check "a second apply" trestle apply
-check "changes nothing" same "$state" "$(kernel_state)"
+check "changes nothing" same "$state" "$(state)"
 daemon_stop
