@@ -29,10 +29,8 @@ static void parse_flags(const struct nlattr *attribute, struct interface *interf
     if (mnl_attr_get_payload_len(attribute) < sizeof(value))
         return;
     memcpy(&value, mnl_attr_get_payload(attribute), sizeof(value));
-    for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         *(bool *)((char *)interface + flags[i].offset) = value.flags & flags[i].bit;
-        interface->set |= FIELD_BIT(flags[i].field);
-    }
 }
 
 static void put_flags(struct nlmsghdr *message, const struct interface *interface, field_set fields)
@@ -78,12 +76,12 @@ static void put_map(struct nlmsghdr *message, uint16_t type, const uint32_t *map
     mnl_attr_nest_end(message, nest);
 }
 
-/* A map without pairs is not in the message at all. */
+/* Flags none of which is set, and a map without pairs, are not in the message at all. */
 static void parse_link(const struct nlattr *data, struct interface *interface)
 {
     const struct nlattr *attribute;
 
-    interface->set |= FIELD_BIT(FIELD_VLAN_INGRESS) | FIELD_BIT(FIELD_VLAN_EGRESS);
+    interface->set |= FIELD_VLAN_ALL & ~FIELD_BIT(FIELD_VLAN_ID);
     mnl_attr_for_each_nested(attribute, data) {
         if (mnl_attr_get_type(attribute) == IFLA_VLAN_FLAGS)
             parse_flags(attribute, interface);

@@ -99,6 +99,17 @@ static void flags_go_one_by_one(void **state)
     assert_false(back.vlan.reorder_headers);
 }
 
+/* vlan_fill_info() leaves them out then: one that was on before would never be missed. */
+static void flags_that_are_not_there_are_off(void **state)
+{
+    struct interface from = {.vlan.id = 5}, back;
+
+    (void)state;
+    back = through_message(&kind_vlan, &from, FIELD_BIT(FIELD_VLAN_ID));
+    assert_true(interface_has(&back, FIELD_VLAN_REORDER_HEADERS));
+    assert_false(back.vlan.reorder_headers);
+}
+
 /* The primary slave is an index in the message, put in when it is sent. */
 static void the_primary_slave_is_looked_up(void **state)
 {
@@ -156,6 +167,7 @@ int main(void)
         cmocka_unit_test(each_option_of_a_vlan),
         cmocka_unit_test(each_option_of_a_bond),
         cmocka_unit_test(flags_go_one_by_one),
+        cmocka_unit_test(flags_that_are_not_there_are_off),
         cmocka_unit_test(the_primary_slave_is_looked_up),
         TEST(the_kernel_is_asked),
     };
