@@ -20,15 +20,17 @@ static int refuse(const char *what, struct error *err)
 /* "HEX 16=br0 24=eth0 fine=17 gone busy": its bytes, at which of them the index of which link stands, and what is as a rule not so. */
 static void write_message(const struct replay *replay, struct text *text)
 {
-    text_add(text, "\"");
-    text_add_hex(text, replay->message, replay->size);
+    struct text line = {0};
+
+    text_add_hex(&line, replay->message, replay->size);
     for (size_t i = 0; i < replay->index_count; i++)
-        text_format(text, " %zu=%s", replay->indices[i].offset, replay->indices[i].name);
+        text_format(&line, " %zu=%s", replay->indices[i].offset, replay->indices[i].name);
     if (replay->fine)
-        text_format(text, " fine=%d", replay->fine);
-    text_add(text, replay->gone_is_fine ? " gone" : "");
-    text_add(text, replay->when_busy ? " busy" : "");
-    text_add(text, "\"");
+        text_format(&line, " fine=%d", replay->fine);
+    text_add(&line, replay->gone_is_fine ? " gone" : "");
+    text_add(&line, replay->when_busy ? " busy" : "");
+    document_add_string(text, line.data); /* the kernel lets a name have quotes */
+    text_clear(&line);
 }
 
 /* "16=br0"; the word is cut. */

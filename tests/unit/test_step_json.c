@@ -55,7 +55,7 @@ static void messages_with_what_comes_in_meanwhile(void **state)
     *step->replay = (struct replay){.message = memory_copy("0123456789abcdef", 16), .size = 16, .fine = 17, .gone_is_fine = true,
                                      .when_busy = true};
     step->replay->indices[step->replay->index_count++].offset = 8;
-    text_copy(step->replay->indices[0].name, INTERFACE_NAME_SIZE, "br0");
+    text_copy(step->replay->indices[0].name, INTERFACE_NAME_SIZE, "b\"r\\0");
     back = round_trip(step);
     assert_int_equal(back.replay->size, 16);
     assert_memory_equal(back.replay->message, "0123456789abcdef", 16);
@@ -64,7 +64,7 @@ static void messages_with_what_comes_in_meanwhile(void **state)
     assert_true(back.replay->when_busy);
     assert_int_equal(back.replay->index_count, 1);
     assert_int_equal(back.replay->indices[0].offset, 8);
-    assert_string_equal(back.replay->indices[0].name, "br0");
+    assert_string_equal(back.replay->indices[0].name, "b\"r\\0");
     step_clear(&back);
     plan_clear(&plan);
 }
