@@ -83,6 +83,12 @@ static void answer_document(struct api_request *request, unsigned status, const 
     char *line = document_text(json);
 
     text_add(&text, line);
+    if (request->steps.length) {
+        text.length--; /* the brace */
+        text_add(&text, ",\"steps\":");
+        text_add_data(&text, request->steps.data, request->steps.length);
+        text_add(&text, "}");
+    }
     text_add(&text, "\n");
     free(line);
     document_free(json);
@@ -92,6 +98,15 @@ static void answer_document(struct api_request *request, unsigned status, const 
 void api_answer_json(struct api_request *request, unsigned status, json_t *json)
 {
     answer_document(request, status, "application/json", json);
+}
+
+json_t *api_answer_plan(struct api_request *request, const struct plan *plan)
+{
+    static const struct plan none;
+
+    text_clear(&request->steps);
+    plan_write_steps(plan ? plan : &none, &request->steps);
+    return json_pack("{s:I}", "changes", (json_int_t)(plan ? plan->count : 0));
 }
 
 json_t *api_answer_problems(const struct problems *problems)

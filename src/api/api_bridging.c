@@ -17,7 +17,7 @@ struct bridging {
 static json_t *members(const struct bridging *bridging, const struct plan *plan, const struct problems *problems)
 {
     const struct reconcile_bridged *report = &bridging->report;
-    json_t *json = plan ? plan_to_json(plan) : json_pack("{s:i, s:[]}", "changes", 0, "steps");
+    json_t *json = api_answer_plan(bridging->request, plan);
 
     json_object_set_new(json, "problems", problems ? api_answer_problems(problems) : json_array());
     json_object_set_new(json, "interface", json_string(report->nic));

@@ -63,6 +63,7 @@ struct api_request {
     char *name; /* that the reconciler made up (VM_NAME_SIZE), or NULL */
     struct reconcile_scope scope; /* of a change of a NIC */
     double timeout;               /* seconds to wait for the guest */
+    struct text steps;            /* a member of its answer, a JSON list: api_answer_plan */
     struct text body;
     bool too_large;
     bool begun;     /* the handler was called */
@@ -147,6 +148,8 @@ void api_answer_error(struct api_request *request, int result, const struct erro
 /* extra: further members of the document, taken; may be NULL. */
 void api_answer_problem(struct api_request *request, unsigned status, const char *detail, const struct problems *problems,
                         json_t *extra);
+/* {"changes": N}; the plan's steps, which may be thousands, come behind the other members of the document that is answered next. */
+json_t *api_answer_plan(struct api_request *request, const struct plan *plan); /* NULL: none was run */
 unsigned api_answer_status(int result);                       /* of a -errno */
 json_t *api_answer_problems(const struct problems *problems); /* [{file,line,column,warning,text}] */
 

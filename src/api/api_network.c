@@ -85,9 +85,9 @@ void api_network_topology(struct api_request *request)
     api_answer_json(request, MHD_HTTP_OK, api_view_topology(request->api));
 }
 
-static json_t *plan_members(const struct plan *plan, const struct problems *problems)
+static json_t *plan_members(struct api_request *request, const struct plan *plan, const struct problems *problems)
 {
-    json_t *json = plan ? plan_to_json(plan) : json_pack("{s:i, s:[]}", "changes", 0, "steps");
+    json_t *json = api_answer_plan(request, plan);
 
     json_object_set_new(json, "problems", problems ? api_answer_problems(problems) : json_array());
     return json;
@@ -101,16 +101,16 @@ void api_network_plan(struct api_request *request)
     json_t *json;
 
     is_taken = reconcile_plan(request->api->reconciler, &plan, &problems);
-    json = plan_members(&plan, &problems);
+    json = plan_members(request, &plan, &problems);
     json_object_set_new(json, "refused", json_boolean(!is_taken));
     api_answer_json(request, MHD_HTTP_OK, json);
     plan_clear(&plan);
     problems_clear(&problems);
 }
 
-static json_t *change_members(const struct api_request *request, const struct plan *plan, const struct problems *problems)
+static json_t *change_members(struct api_request *request, const struct plan *plan, const struct problems *problems)
 {
-    json_t *json = plan_members(plan, problems);
+    json_t *json = plan_members(request, plan, problems);
 
     if (request->name) /* of one interface */
         json_object_set_new(json, "interface", *request->name ? json_string(request->name) : json_null());

@@ -23,6 +23,7 @@ void api_request_free(struct api_request *request)
         free(request->arguments[i]);
     free(request->name);
     text_clear(&request->body);
+    text_clear(&request->steps);
     if (request->response)
         MHD_destroy_response(request->response);
     if (request->relay)

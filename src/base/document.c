@@ -70,6 +70,15 @@ void document_add_string(struct text *text, const char *string)
     text_add(text, quoted);
 }
 
+void document_add_member(struct text *text, const char *before, const char *key, const char *string)
+{
+    text_add(text, before);
+    text_add(text, "\"");
+    text_add(text, key);
+    text_add(text, "\":");
+    document_add_string(text, string);
+}
+
 void document_free(json_t *document)
 {
     json_decref(document);

@@ -22,6 +22,7 @@ char *document_text(const json_t *document);
 
 /* Adds a string as a document has it, in quotes; "null" for one that is not UTF-8. */
 void document_add_string(struct text *text, const char *string);
+void document_add_member(struct text *text, const char *before, const char *key, const char *string); /* {"KEY":"STRING" with before = "{" */
 
 void document_free(json_t *document); /* drops one reference; NULL is fine */
 DEFINE_CLEANUP(json_t *, document_free)

@@ -174,12 +174,16 @@ void plan_invert(const struct plan *plan, bool (*done)(const void *context, size
     }
 }
 
-json_t *plan_to_json(const struct plan *plan)
+void plan_write_steps(const struct plan *plan, struct text *text)
 {
-    json_t *steps = json_array();
+    text_add(text, "[");
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct step *step = &plan->steps[i];
 
-    for (size_t i = 0; i < plan->count; i++)
-        json_array_append_new(steps, json_pack("{s:s, s:s, s:s}", "op", step_op_name(plan->steps[i].op), "object",
-                                               plan->steps[i].object, "text", plan->steps[i].text));
-    return json_pack("{s:I, s:o}", "changes", (json_int_t)plan->count, "steps", steps);
+        document_add_member(text, i ? ",{" : "{", "op", step_op_name(step->op));
+        document_add_member(text, ",", "object", step->object);
+        document_add_member(text, ",", "text", step->text);
+        text_add(text, "}");
+    }
+    text_add(text, "]");
 }

@@ -130,4 +130,5 @@ bool step_shows(const struct step *step, const struct network *observed);
 void step_write(const struct step *step, struct text *text);
 int step_from_json(const json_t *json, struct step *ret_step, struct error *err);
 
-json_t *plan_to_json(const struct plan *plan); /* {"changes": N, "steps": [{"op", "object", "text"}]} */
+/* [{"op", "object", "text"}], a JSON list, by hand: whoever asked for a long plan waits for it. */
+void plan_write_steps(const struct plan *plan, struct text *text);

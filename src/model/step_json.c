@@ -84,31 +84,25 @@ static bool message_from_text(char *line, struct replay *replay)
 
 /* -- steps ---------------------------------------------------------------------------------------------------------------- */
 
-static void write_member(const char *key, const char *value, struct text *text)
-{
-    text_add(text, key);
-    document_add_string(text, value);
-}
-
 /* By hand, because the first step waits for the record of all. */
 void step_write(const struct step *step, struct text *text)
 {
-    write_member("{\"text\":", step->text, text);
-    write_member(",\"interface\":", step->interface, text);
+    document_add_member(text, "{", "text", step->text);
+    document_add_member(text, ",", "interface", step->interface);
     if (!text_equal(step->object, step->interface))
-        write_member(",\"object\":", step->object, text);
+        document_add_member(text, ",", "object", step->object);
     if (step->op == STEP_SYSCTL_SET) {
-        write_member(",\"sysctl\":", step->sysctl.name, text);
+        document_add_member(text, ",", "sysctl", step->sysctl.name);
         text_format(text, ",\"value\":%d}", step->sysctl.value);
         return;
     }
     if (step->op == STEP_LINK_WAIT) {
-        write_member(",\"op\":", step_op_name(step->op), text);
+        document_add_member(text, ",", "op", step_op_name(step->op));
         text_add(text, "}");
         return;
     }
     if (*step->meanwhile)
-        write_member(",\"meanwhile\":", step->meanwhile, text);
+        document_add_member(text, ",", "meanwhile", step->meanwhile);
     text_add(text, ",\"messages\":[");
     for (const struct replay *replay = step->replay; replay; replay = replay->next) {
         write_message(replay, text);
