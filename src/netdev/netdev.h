@@ -105,8 +105,8 @@ void netdev_ask_kinds(struct netdev *netdev, const struct network *wanted, bool 
  * is the largest packet of a guest that leaves segmentation to the host; it has no peak, which is only remembered.
  *
  * The step must stay until done() is called; steps are taken in the order of the calls, and a later one may name what an earlier one
- * makes: nobody has to wait for done() in between (names become indices on the worker, just before sending). When done() is
- * called, the events of the step's own writes are in OBSERVED. */
+ * makes: nobody has to wait for done() in between (names that are not known become indices on the worker, just before sending). When
+ * done() is called, the events of the step's own writes are in OBSERVED. */
 void netdev_apply(struct netdev *netdev, const struct step *step, step_done done, void *context);
 
 /* What a step would say to the kernel, as a STEP_REPLAY says it: to be kept, and said later, by another daemon of this boot perhaps. The

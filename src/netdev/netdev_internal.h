@@ -138,9 +138,11 @@ struct netdev_message {
     enum netdev_when when;
     int fine;                /* an errno that means: it is so already; 0 = none */
     bool gone_is_fine;       /* no such link, or no such thing on it: what was to be deleted has gone */
-    /* Places that take the index of a link; it is looked up on the worker, right before sending. */
+    /* Places that take the index of a link. It is looked up on the worker, right before sending, unless it is known; and again when the
+     * kernel refuses the one that was known. */
     struct {
         size_t offset;
+        uint32_t known; /* as observed when the message was written; 0 = not */
         uint32_t add; /* to the index: a metric that hangs on it */
         char name[INTERFACE_NAME_SIZE];
     } indices[REPLAY_INDICES];

@@ -45,22 +45,42 @@ void netdev_write_add(struct netdev_request *request, const struct netdev_draft 
 
 /* -- on the worker thread ---------------------------------------------------------------------------------------------------- */
 
-/* SIOCGIFINDEX takes no lock; any socket of the namespace serves. */
+/* SIOCGIFINDEX takes no lock; any socket of the namespace serves. 0: there is none of that name, and errno says so. */
+static uint32_t index_of(const struct netdev *netdev, const char *name)
+{
+    struct ifreq request = {0};
+
+    text_copy(request.ifr_name, sizeof(request.ifr_name), name);
+    return ioctl(mnl_socket_get_fd(netdev->writer), SIOCGIFINDEX, &request) < 0 ? 0 : (uint32_t)request.ifr_ifindex;
+}
+
 static int look_up(const struct netdev *netdev, struct netdev_message *message, const char **ret_missing)
 {
     for (size_t i = 0; i < message->index_count; i++) {
-        struct ifreq request = {0};
-        uint32_t value;
+        uint32_t known = message->indices[i].known;
+        uint32_t value = known ? known : index_of(netdev, message->indices[i].name);
 
-        text_copy(request.ifr_name, sizeof(request.ifr_name), message->indices[i].name);
-        if (ioctl(mnl_socket_get_fd(netdev->writer), SIOCGIFINDEX, &request) < 0) {
+        if (!value) {
             *ret_missing = message->indices[i].name;
             return -errno;
         }
-        value = (uint32_t)request.ifr_ifindex + message->indices[i].add;
+        value += message->indices[i].add;
         memcpy((char *)message->header + message->indices[i].offset, &value, sizeof(value));
     }
     return 0;
+}
+
+/* Has a link that was known gone, perhaps for another one of its name? */
+static bool was_outdated(const struct netdev *netdev, struct netdev_message *message)
+{
+    bool outdated = false;
+
+    for (size_t i = 0; i < message->index_count; i++)
+        if (message->indices[i].known && index_of(netdev, message->indices[i].name) != message->indices[i].known) {
+            message->indices[i].known = 0;
+            outdated = true;
+        }
+    return outdated;
 }
 
 /* The kernel's own words (NLMSGERR_ATTR_MSG), which follow the error and as much of the request as it gives back. */
@@ -180,6 +200,13 @@ int netdev_write_send(struct netdev_request *request, struct netdev_message *mes
         if (message->header->nlmsg_type >= NETDEV_TAP_OPEN)
             return act_on_tap(request, message, &request->error);
         code = exchange(request->netdev, message, words, sizeof(words));
+    }
+    if (code && was_outdated(request->netdev, message)) {
+        words[0] = '\0';
+        missing = NULL;
+        code = -look_up(request->netdev, message, &missing);
+        if (code == 0)
+            code = exchange(request->netdev, message, words, sizeof(words));
     }
     if (is_fine(request, message, code, missing))
         code = 0;
@@ -383,8 +410,20 @@ void netdev_write_expect(struct netdev_request *request)
     watch_events(request->netdev);
 }
 
+/* Of links that a message changes; what belongs to a link, or deletes it, goes by the name that it has at that moment. */
+static void note_known(const struct netdev *netdev, struct netdev_message *message)
+{
+    for (size_t i = 0; message->header->nlmsg_type == RTM_NEWLINK && i < message->index_count; i++) {
+        const struct interface *link = network_find(&netdev->cache.network, message->indices[i].name);
+
+        message->indices[i].known = link ? (uint32_t)link->index : 0;
+    }
+}
+
 void netdev_write_submit(struct netdev_request *request)
 {
+    for (size_t i = 0; i < request->count; i++)
+        note_known(request->netdev, &request->messages[i]);
     request->job.run = netdev_write_run;
     request->job.done = netdev_write_finish;
     request->job.quick = !is_wait(request);

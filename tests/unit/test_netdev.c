@@ -433,6 +433,33 @@ static void no_such_master(void **state)
     netns_must_fail(fixture, &step, ENODEV, "v0: add as port of br9, set up: No such device: there is no interface br9");
 }
 
+/* Their events are not read yet when the step is written: it names the indices of those that have gone. */
+static void others_of_their_names(void **state)
+{
+    struct fixture *fixture = *state;
+    struct interface to = {.kind = INTERFACE_VETH, .up = true, .mtu = 1400, .master = "br0"};
+    struct step step = netns_set("v0", &to, HAS_UP | HAS_MASTER | FIELD_BIT(FIELD_MTU));
+    int index, master;
+
+    netns_make_bridge(fixture, "br0");
+    foreign_make("v0", "veth");
+    netns_must(fixture, &step);
+    index = netns_find(fixture, "v0")->index;
+    master = netns_find(fixture, "br0")->index;
+    foreign_delete(index);
+    foreign_make("v0", "veth");
+    foreign_delete(master);
+    foreign_make("br0", "bridge");
+    assert_int_equal(netns_find(fixture, "v0")->index, index);
+    netns_must(fixture, &step);
+    assert_int_not_equal(netns_find(fixture, "v0")->index, index);
+    assert_int_not_equal(netns_find(fixture, "br0")->index, master);
+    assert_int_equal(netns_find(fixture, "v0")->master_index, netns_find(fixture, "br0")->index);
+    assert_true(netns_find(fixture, "v0")->up);
+    foreign_delete(netns_find(fixture, "v0")->index);
+    netns_must_fail(fixture, &step, ENODEV, "v0: add as port of br0, set MTU 1400, set up: No such device");
+}
+
 static void no_such_link(void **state)
 {
     struct fixture *fixture = *state;
@@ -533,7 +560,7 @@ int main(void)
         TEST(routes_with_a_source),
         TEST(replaced_route),
         TEST(several_hops),
-        TEST(no_such_master),
+        TEST(no_such_master), TEST(others_of_their_names),
         TEST(no_such_link),
         TEST(name_exists),
         TEST(kind_not_known),
