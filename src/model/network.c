@@ -77,10 +77,11 @@ void network_clear(struct network *network)
 static bool key_of(const char *name, struct network_key *ret_key)
 {
     char bytes[INTERFACE_NAME_SIZE] = "";
-    size_t length = strnlen(name, sizeof(bytes));
+    size_t length = 0;
     uint64_t halves[2];
 
-    memcpy(bytes, name, length);
+    for (; length < sizeof(bytes) && name[length]; length++) /* they are shorter than a call of a library function is worth */
+        bytes[length] = name[length];
     memcpy(halves, bytes, sizeof(halves));
     *ret_key = (struct network_key){be64toh(halves[0]), be64toh(halves[1])};
     return length < sizeof(bytes);
