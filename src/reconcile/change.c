@@ -16,9 +16,6 @@
 #include "base/memory.h"
 #include "reconcile/reconcile_internal.h"
 
-/* Seconds until the host is looked at again after a change: whoever asked for it reads a long answer meanwhile, undisturbed. */
-static const double AFTER_ANSWER = 0.02;
-
 void change_clear(struct change *change)
 {
     network_clear(&change->wanted);
@@ -127,7 +124,9 @@ static void finish(struct reconciler *reconciler, int result, const struct error
     event_emit(reconciler, "plan", request->name, "%s", result ? err->text : "applied");
     request->change.told.all_or_nothing = true;
     duplicate_finish(reconciler, result, err, &request->change.told);
-    host_schedule(reconciler, AFTER_ANSWER);
+    if (result == 0)
+        host_rest(reconciler);
+    host_schedule(reconciler, 0.);
 }
 
 static void finish_failed(struct reconciler *reconciler, const struct error *err)

@@ -13,6 +13,7 @@
 
 #define REPAIR_FIRST 0.05 /* seconds; doubled while the same object is lost again and again */
 #define REPAIR_LONGEST 60.
+#define AFTER_ANSWER 0.02 /* whoever asked for a change reads a long answer meanwhile, undisturbed */
 
 const struct network *host_observed(const struct reconciler *reconciler)
 {
@@ -250,9 +251,10 @@ static void repair_begin(struct reconciler *reconciler, struct request *request)
 void host_pass(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct reconciler *reconciler = timer->data;
+    double rest = reconciler->rests_until - ev_now(loop);
     struct request *request;
 
-    (void)loop, (void)events;
+    (void)events;
     if (reconciler->adopted && !reconciler->queue.running)
         host_bind(reconciler, &reconciler->wanted);
     if (reconciler->adopted) {
@@ -262,9 +264,19 @@ void host_pass(struct ev_loop *loop, ev_timer *timer, int events)
     }
     if (!reconciler->adopted || !reconciler->repair || reconciler->queue.first || reconciler->queue.running)
         return; /* what runs schedules another pass at its end */
+    if (rest > 0) {
+        host_schedule(reconciler, rest);
+        return;
+    }
     request = request_new("repair", NULL, NULL);
     request->begin = repair_begin;
     queue_add(reconciler, &reconciler->queue, request);
+}
+
+void host_rest(struct reconciler *reconciler)
+{
+    ev_now_update(reconciler->loop);
+    reconciler->rests_until = ev_now(reconciler->loop) + AFTER_ANSWER;
 }
 
 /* The earliest of all wishes counts. */

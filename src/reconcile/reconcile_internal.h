@@ -232,6 +232,7 @@ struct reconciler {
     struct text troubles;
     struct problems file_errors; /* found when the files were last read */
     ev_timer pass_timer;   /* a repair pass is due */
+    double rests_until;    /* the loop's time: before it none repairs */
     struct repair_memory {
         char name[INTERFACE_NAME_SIZE];
         struct backoff backoff;
@@ -300,6 +301,7 @@ void host_diff(const struct reconciler *reconciler, const struct network *wanted
 void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted);
 void host_plan_lost_taps(struct reconciler *reconciler, struct plan *plan);
 void host_schedule(struct reconciler *reconciler, double after);
+void host_rest(struct reconciler *reconciler); /* what was just changed is not looked at for a moment */
 void host_pass(struct ev_loop *loop, ev_timer *timer, int events);
 
 /* lease.c */

@@ -311,9 +311,20 @@ static void wait_for_answer(void)
         ev_run(host.loop, EVRUN_ONCE);
 }
 
-/* What is due without a timer of some length. */
+static void end_of_wait(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)timer, (void)events;
+    ev_break(loop, EVBREAK_ONE);
+}
+
+/* What is due within a moment; a repair is, somewhat after a change. */
 static void settle(void)
 {
+    ev_timer moment;
+
+    ev_timer_init(&moment, end_of_wait, 0.04, 0.);
+    ev_timer_start(host.loop, &moment);
+    ev_run(host.loop, 0);
     for (int i = 0; i < 50; i++)
         ev_run(host.loop, EVRUN_NOWAIT);
 }
