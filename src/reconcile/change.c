@@ -49,30 +49,30 @@ static int encode(const struct reconciler *reconciler, struct step *step, struct
         return 0;
     result = reconciler->providers.network_encode(reconciler->providers.netdev, step, &step->replay, err);
     step->op = STEP_REPLAY;
+    interface_free(TAKE_POINTER(step->from)); /* the messages say it all */
+    interface_free(TAKE_POINTER(step->to));
     return result;
 }
 
 static int record_steps(struct reconciler *reconciler, const struct plan *plan, struct error *err)
 {
-    struct plan inverse, *undo = &reconciler->journal.running.undo;
+    struct plan *undo = &reconciler->journal.running.undo;
+    int result = 0;
 
-    plan_invert(plan, NULL, NULL, &inverse);
     *undo = (struct plan){.name = memory_format("take back %s", plan->name), .takes_back = true};
-    for (size_t i = 0; i < inverse.count; i++) {
-        struct step *step = &inverse.steps[i];
-        int result = step->op <= STEP_NETWORK_LAST ? encode(reconciler, step, err) : 0;
+    for (size_t i = plan->count; i-- > 0 && result == 0;) {
+        struct step step;
 
-        if (result < 0) {
-            plan_clear(&inverse);
-            return result;
-        }
-        if (is_no_message(step) || step->replay) {
-            *plan_append(undo) = *step;
-            *step = (struct step){0};
-        }
+        if (!step_invert(&plan->steps[i], &step))
+            continue;
+        if (step.op <= STEP_NETWORK_LAST)
+            result = encode(reconciler, &step, err);
+        if (result == 0 && (is_no_message(&step) || step.replay))
+            *plan_append(undo) = step;
+        else
+            step_clear(&step);
     }
-    plan_clear(&inverse);
-    return 0;
+    return result;
 }
 
 /* Only what a reboot does not take back by itself must be on the disk at once. */
