@@ -4,5 +4,5 @@
 /* This process goes before those of ordinary priority, with the threads that it starts from now on. Without the right to it, or with
  * a priority that somebody else chose, nothing changes. */
 void priority_raise(void);
-/* In a child: as before priority_raise(). Async-signal-safe. */
+/* In a child, or in a thread for itself: as before priority_raise(). Async-signal-safe. */
 void priority_reset(void);

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/priority.h"
 #include "base/text.h"
 #include "base/worker.h"
 
@@ -221,6 +222,13 @@ static void run(struct job *job)
     applied->same = same;
 }
 
+/* Those who prepare the first step, and take it, go before. */
+static void run_beside(struct job *job)
+{
+    priority_reset();
+    run(job);
+}
+
 static void done(struct job *job)
 {
     (void)job;
@@ -250,7 +258,7 @@ void applied_begin(struct applied *applied, struct config_files *files)
     *files = (struct config_files){0};
     applied->error = (struct error){0};
     applied->begun = true;
-    applied->job = (struct job){.run = run, .done = done};
+    applied->job = (struct job){.run = run_beside, .done = done};
     if (worker_new(&applied->writer, NULL) == 0)
         worker_submit(applied->writer, &applied->job);
     else

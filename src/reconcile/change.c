@@ -157,7 +157,7 @@ void change_put_files_back(struct reconciler *reconciler, const struct file_edit
         *failure = err;
 }
 
-static void running_taken_back(void *context, int result, const struct error *err, const struct plan *plan)
+static void running_taken_back(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     struct error failure = running(reconciler)->failure;
@@ -337,14 +337,16 @@ void change_checked(struct reconciler *reconciler, int result, const struct erro
     take_running_back(reconciler, &failure);
 }
 
-static void steps_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void steps_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     struct request *request = running(reconciler);
     struct error failure = {0};
 
+    request->change.told = *plan;
+    *plan = (struct plan){0};
     if (result < 0) { /* run.c took back what was done */
-        duplicate_announce_back(reconciler, plan);
+        duplicate_announce_back(reconciler, &request->change.told);
         error_set(&failure, -result, "%s; what was done before it was taken back", err->text);
         lease_move_back(reconciler, &reconciler->journal.running);
         finish_failed(reconciler, &failure);
@@ -373,12 +375,6 @@ void change_note(struct reconciler *reconciler, struct plan *plan)
         log_error("%s: %s", reconciler->journal.name, err.text);
 }
 
-static void tell(struct plan *told, const struct plan *plan)
-{
-    for (size_t i = 0; i < plan->count; i++)
-        plan_add(told, plan->steps[i].op, plan->steps[i].object, "%s", plan->steps[i].text);
-}
-
 int change_may_begin(const struct reconciler *reconciler, const struct request *request, struct error *err)
 {
     const struct journal *journal = &reconciler->journal;
@@ -393,6 +389,15 @@ int change_may_begin(const struct reconciler *reconciler, const struct request *
                      journal->name, fmax(0, journal->deadline - boot_time()));
 }
 
+/* What the first step need not wait for; the copy last, since it is a thread that writes it. */
+static void beside_steps(struct reconciler *reconciler, struct request *request)
+{
+    if (request->change.tells_claims)
+        claim_warn(reconciler, &request->change.wanted, &request->problems);
+    if (!reconciler->journal.pending)
+        reconciler->files.begin_applied(files_of(reconciler));
+}
+
 void change_run(struct reconciler *reconciler, struct request *request, struct plan *plan)
 {
     struct error err = {0};
@@ -405,10 +410,7 @@ void change_run(struct reconciler *reconciler, struct request *request, struct p
     }
     if (!plan->count && !request->change.edits.count)
         request->change.confirm = 0; /* there is nothing to take back */
-    if (!reconciler->journal.pending)
-        reconciler->files.begin_applied(files_of(reconciler));
     reconciler->providers.network_keep(reconciler->providers.netdev, plan);
-    tell(&request->change.told, plan);
     result = record(reconciler, request, plan, &err);
     if (result == 0 && *request->change.lease.from)
         result = lease_move(reconciler, request->change.lease.from, request->change.lease.to, &err);
@@ -419,4 +421,5 @@ void change_run(struct reconciler *reconciler, struct request *request, struct p
         return;
     }
     run_plan(reconciler, plan, steps_ended, reconciler);
+    beside_steps(reconciler, request);
 }

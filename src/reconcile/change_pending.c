@@ -110,7 +110,7 @@ void change_end_pending(struct reconciler *reconciler, struct error *failure)
     journal_clear(journal);
 }
 
-static void settled(void *context, int result, const struct error *err, const struct plan *plan)
+static void settled(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     struct request *request = reconciler->queue.running;
@@ -124,7 +124,7 @@ static void settled(void *context, int result, const struct error *err, const st
 }
 
 /* What is wanted of a link that had to be made again may hang on its new index. */
-static void pending_taken_back(void *context, int result, const struct error *err, const struct plan *plan)
+static void pending_taken_back(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     struct request *request = reconciler->queue.running;

@@ -21,7 +21,7 @@ static void resume_pending(struct reconciler *reconciler)
         change_deadline_start(reconciler);
 }
 
-static void pending_taken_back(void *context, int result, const struct error *err, const struct plan *plan)
+static void pending_taken_back(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     struct error failure = {0};
@@ -46,7 +46,7 @@ static void announce_back(struct reconciler *reconciler, const struct plan *plan
         network_clear(&reconciler->wanted);
 }
 
-static void recovery_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void recovery_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     struct error failure = {0};

@@ -540,7 +540,7 @@ void duplicate_added(struct reconciler *reconciler)
         next = waiter->next;
         if (waiter->plan.all_or_nothing)
             add_problems(reconciler, waiter->request);
-        queue_answer(waiter->request, waiter->result, waiter->result < 0 ? &waiter->err : NULL, &waiter->plan);
+        queue_answer(reconciler, waiter->request, waiter->result, waiter->result < 0 ? &waiter->err : NULL, &waiter->plan);
         waiter_free(waiter);
     }
 }

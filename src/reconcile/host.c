@@ -190,7 +190,7 @@ static void count_repair(struct backoff *backoff, double now)
     backoff_failed(backoff, now);
 }
 
-static void repair_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void repair_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     double now = ev_now(reconciler->loop);
@@ -404,7 +404,6 @@ static void apply_begin(struct reconciler *reconciler, struct request *request)
         return;
     }
     lease_diff(reconciler, &request->change.wanted, &plan, &request->problems);
-    claim_warn(reconciler, &request->change.wanted, &request->problems);
     change_run(reconciler, request, &plan);
 }
 
@@ -417,6 +416,7 @@ void reconcile_apply(struct reconciler *reconciler, bool repair, double confirm,
     request->sets_hands = true; /* to none */
     request->repair = repair;
     request->change.confirm = confirm;
+    request->change.tells_claims = true;
     queue_add(reconciler, &reconciler->queue, request);
 }
 
@@ -432,7 +432,7 @@ static void autostart(struct reconciler *reconciler)
     }
 }
 
-static void start_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void start_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
     bool starts_vms = reconciler->queue.running->autostart;

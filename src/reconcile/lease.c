@@ -339,7 +339,7 @@ static void leave_out_others(const struct reconciler *reconciler, struct plan *p
     plan->count = kept;
 }
 
-static void addresses_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void addresses_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct reconciler *reconciler = context;
 

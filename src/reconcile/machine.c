@@ -149,7 +149,7 @@ static void note_end(struct machine *machine, const struct vm *ended)
     machine->last_reason = memory_string(ended && ended->reason ? ended->reason : NULL);
 }
 
-static void tidy_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void tidy_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct machine *machine = context;
     struct reconciler *reconciler = machine->queue.kick.data;

@@ -43,7 +43,7 @@ void machine_request_end(struct reconciler *reconciler, struct machine *machine,
     machine_drop_if_unused(reconciler, machine);
 }
 
-void machine_request_plan_ended(void *context, int result, const struct error *err, const struct plan *plan)
+void machine_request_plan_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct request *request = context;
     struct machine *machine = request->machine;

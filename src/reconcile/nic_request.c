@@ -55,7 +55,7 @@ static int needs_file(const struct machine *machine, struct error *err)
 
 /* -- the end of all of them -------------------------------------------------------------------------------------------------------- */
 
-static void plan_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void plan_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct request *request = context;
     struct reconciler *reconciler = request->machine->queue.kick.data;
@@ -305,7 +305,7 @@ static void wait_for_guest(struct reconciler *reconciler, struct request *reques
     request->machine->waiters = waiter;
 }
 
-static void detach_plan_ended(void *context, int result, const struct error *err, const struct plan *plan)
+static void detach_plan_ended(void *context, int result, const struct error *err, struct plan *plan)
 {
     struct request *request = context;
 

@@ -36,6 +36,36 @@ static void request_free(struct request *request)
     free(request);
 }
 
+void answered_free(struct answered *answered, struct ev_loop *loop)
+{
+    ev_idle_stop(loop, &answered->idle);
+    while (answered->first) {
+        struct request *next = answered->first->next;
+
+        request_free(answered->first);
+        answered->first = next;
+    }
+}
+
+static void is_idle(struct ev_loop *loop, ev_idle *idle, int events)
+{
+    (void)events;
+    answered_free(idle->data, loop);
+}
+
+void answered_init(struct answered *answered)
+{
+    ev_idle_init(&answered->idle, is_idle);
+    answered->idle.data = answered;
+}
+
+static void free_later(struct reconciler *reconciler, struct request *request)
+{
+    request->next = reconciler->answered.first;
+    reconciler->answered.first = request;
+    ev_idle_start(reconciler->loop, &reconciler->answered.idle);
+}
+
 static void queue_begin_next(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct reconciler *reconciler = timer->data;
@@ -102,11 +132,11 @@ void queue_postpone(struct reconciler *reconciler, struct queue *queue)
     queue_kick(reconciler, queue);
 }
 
-void queue_answer(struct request *request, int result, const struct error *err, const struct plan *plan)
+void queue_answer(struct reconciler *reconciler, struct request *request, int result, const struct error *err, const struct plan *plan)
 {
     if (request->done)
         request->done(request->context, result, err, plan, &request->problems);
-    request_free(request);
+    free_later(reconciler, request);
 }
 
 void queue_finish(struct reconciler *reconciler, struct queue *queue, int result, const struct error *err, const struct plan *plan)
@@ -114,7 +144,7 @@ void queue_finish(struct reconciler *reconciler, struct queue *queue, int result
     struct request *request = queue->running;
 
     queue->running = NULL;
-    queue_answer(request, result, err, plan);
+    queue_answer(reconciler, request, result, err, plan);
     if (queue->first)
         queue_kick(reconciler, queue);
 }

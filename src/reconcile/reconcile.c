@@ -20,6 +20,7 @@ struct reconciler *reconcile_new(struct ev_loop *loop, const struct reconcile_pr
     reconciler->listener_context = context;
     reconciler->deadline_fd = -1;
     queue_init(&reconciler->queue, reconciler);
+    answered_init(&reconciler->answered);
     ev_timer_init(&reconciler->pass_timer, host_pass, 0., 0.);
     reconciler->pass_timer.data = reconciler;
     return reconciler;
@@ -34,6 +35,7 @@ void reconcile_free(struct reconciler *reconciler)
         machine_free(reconciler, reconciler->machines[i]);
     free(reconciler->machines);
     queue_clear(&reconciler->queue, reconciler);
+    answered_free(&reconciler->answered, reconciler->loop);
     change_stop(reconciler);
     network_clear(&reconciler->wanted);
     network_clear(&reconciler->leased);

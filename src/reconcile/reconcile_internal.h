@@ -11,8 +11,8 @@
 
 /* -- run.c: takes the steps of one plan, one after the other ------------------------------------------------------------------------ */
 
-/* plan is what was run; borrowed. */
-typedef void (*run_done)(void *context, int result, const struct error *err, const struct plan *plan);
+/* plan is what was run; done() may take it. */
+typedef void (*run_done)(void *context, int result, const struct error *err, struct plan *plan);
 
 /* Takes the plan over. done() comes from the loop, also for an empty plan. all_or_nothing: the first failure takes back what was done
  * and is the result. Else steps that depend on a failed one are left out, and the first failure is the result. */
@@ -95,9 +95,10 @@ struct change {
     double confirm;           /* seconds until it is taken back unless somebody confirms; 0 = it is final at once */
     bool joins;               /* becomes part of a pending iface-begin */
     struct lease_move lease;  /* goes over before the first step: its client would give it up with the address or the carrier; "" = none */
+    bool tells_claims;        /* who else holds interfaces that it states is among its problems */
     /* Is the host in order? Asked when all steps were taken and the files are written; ends in change_checked(). NULL = not asked. */
     void (*check)(struct reconciler *reconciler, struct request *request);
-    struct plan told;         /* what was run, for the requester: operations and texts */
+    struct plan told;         /* what was run, for the requester */
 };
 
 void change_clear(struct change *change);
@@ -164,6 +165,15 @@ struct request {
     struct hand_list hands;
 };
 
+/* Requests to be freed when there is nothing else to do: after the answer has gone out, which takes milliseconds to free if it is long. */
+struct answered {
+    struct request *first;
+    ev_idle idle;
+};
+
+void answered_init(struct answered *answered);
+void answered_free(struct answered *answered, struct ev_loop *loop);
+
 struct queue {
     struct request *first, *running;
     ev_timer kick; /* so that done() never comes from within the call that made the request */
@@ -175,8 +185,8 @@ void queue_clear(struct queue *queue, struct reconciler *reconciler);
 struct request *request_new(const char *name, reconcile_done done, void *context);
 bool request_acts_on(const struct request *request, const char *interface); /* Is it the requester's business? */
 void queue_add(struct reconciler *reconciler, struct queue *queue, struct request *request);
-/* Of one that is in no queue: tells the requester, and frees the request. */
-void queue_answer(struct request *request, int result, const struct error *err, const struct plan *plan);
+/* Of one that is in no queue: tells the requester, and frees the request, if later. */
+void queue_answer(struct reconciler *reconciler, struct request *request, int result, const struct error *err, const struct plan *plan);
 void queue_cancel(struct request *request); /* of one that is in no queue: ends it with -ECANCELED */
 /* The running request is the caller's again; the next of the queue begins. */
 void queue_postpone(struct reconciler *reconciler, struct queue *queue);
@@ -224,6 +234,7 @@ struct reconciler {
     struct network leased; /* what DHCP leases gave, as long as the kernel may have it: addresses and routes by interface */
     bool repair;
     bool adopted;          /* start-up is through: repair may act */
+    struct answered answered;
     struct queue queue;
     struct journal journal;
     int deadline_fd;       /* a timer by boot_time(); -1 = none */
@@ -378,7 +389,7 @@ struct request *machine_request_new(struct reconciler *reconciler, const char *v
 /* The ends of a request that runs: refused before it began; or its plan (context: the request) has ended, and if it succeeded, what was
  * provisional is WANTED from now on. */
 void machine_request_refuse(struct reconciler *reconciler, struct request *request, const struct error *err);
-void machine_request_plan_ended(void *context, int result, const struct error *err, const struct plan *plan);
+void machine_request_plan_ended(void *context, int result, const struct error *err, struct plan *plan);
 void machine_request_end(struct reconciler *reconciler, struct machine *machine, int result, const struct error *err,
                          const struct plan *plan);
 /* Checks that the VM runs, and begins the provisional WANTED. */

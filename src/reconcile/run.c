@@ -211,7 +211,7 @@ static void note_remains(struct run *run, const struct plan *back)
         }
 }
 
-static void back_ended(void *context, int result, const struct error *err, const struct plan *back)
+static void back_ended(void *context, int result, const struct error *err, struct plan *back)
 {
     struct run *run = context;
 
@@ -254,5 +254,8 @@ void run_plan(struct reconciler *reconciler, struct plan *plan, run_done done, v
     run->context = context;
     ev_timer_init(&run->start, run_begin, 0., 0.);
     run->start.data = run;
-    ev_timer_start(reconciler->loop, &run->start);
+    if (run->plan.count && is_network(run->plan.steps))
+        go_on(run); /* the writer ends these on the loop, and is at work while the caller does the rest */
+    else
+        ev_timer_start(reconciler->loop, &run->start);
 }
