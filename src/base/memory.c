@@ -40,19 +40,27 @@ char *memory_string(const char *text)
     return text ? checked(strdup(text)) : NULL;
 }
 
+char *memory_string_of(const char *text, size_t length)
+{
+    return checked(strndup(text, length));
+}
+
 void *memory_copy(const void *data, size_t size)
 {
-    return data ? memcpy(memory_new(size), data, size) : NULL;
+    return data ? memcpy(checked(malloc(size ? size : 1)), data, size) : NULL;
 }
 
 char *memory_format_list(const char *format, va_list arguments)
 {
+    char line[256]; /* as most are */
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, again);
+    int length = vsnprintf(line, sizeof(line), format, again);
     va_end(again);
     if (length < 0)
         return memory_string(format);
+    if ((size_t)length < sizeof(line))
+        return memory_copy(line, (size_t)length + 1);
     char *text = memory_new((size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, arguments);
     return text;

@@ -8,6 +8,7 @@
 void *memory_new(size_t size);                                     /* zeroed */
 void *memory_resize(void *pointer, size_t count, size_t size);     /* of an array: count × size, checked for overflow */
 char *memory_string(const char *text);                             /* strdup; NULL gives NULL */
+char *memory_string_of(const char *text, size_t length);           /* strndup: up to a NUL */
 void *memory_copy(const void *data, size_t size);                  /* NULL gives NULL */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *memory_format_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));

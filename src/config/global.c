@@ -16,7 +16,7 @@ static const char *fault_of(const struct lexer_entry *entry)
     if (strcmp(entry->key, "GATEWAY") == 0)
         return inet_pton(AF_INET, entry->value, bytes) == 1 ? NULL : "an IPv4 address";
     if (strcmp(entry->key, "IPV6_DEFAULTGW") == 0) {
-        CLEANUP(freep) char *host = memory_format("%.*s", (int)strcspn(entry->value, "%"), entry->value);
+        CLEANUP(freep) char *host = memory_string_of(entry->value, strcspn(entry->value, "%"));
         return inet_pton(AF_INET6, host, bytes) == 1 ? NULL : "an IPv6 address, with or without %DEVICE";
     }
     if (strcmp(entry->key, "GATEWAYDEV") == 0 || strcmp(entry->key, "IPV6_DEFAULTDEV") == 0)

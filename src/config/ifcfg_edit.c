@@ -52,7 +52,7 @@ void ifcfg_keys_set(struct ifcfg_keys *keys, const char *key, const char *value)
 
 void ifcfg_keys_set_raw(struct ifcfg_keys *keys, const char *key, const char *raw, size_t size)
 {
-    put(keys, key, memory_format("%.*s", (int)size, raw));
+    put(keys, key, memory_string_of(raw, size));
 }
 
 void ifcfg_keys_clear(struct ifcfg_keys *keys)

@@ -260,7 +260,7 @@ static char *name_of(const char *path)
     size_t length = strlen(name);
     if (length > 3 && strcmp(name + length - 3, ".vm") == 0)
         length -= 3;
-    return memory_format("%.*s", (int)length, name);
+    return memory_string_of(name, length);
 }
 
 struct vm *vmfile_read(const char *path, const char *text, size_t size, struct problems *problems)

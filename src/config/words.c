@@ -71,7 +71,7 @@ static void read_word(struct words_reader *reader, struct word_list *words)
     *word = (struct word){.line = reader->line, .column = reader->column};
     while (!at_line_end(reader) && !is_blank(*reader->at) && !is_joint(reader))
         pass(reader);
-    word->text = memory_format("%.*s", (int)(reader->at - start), start);
+    word->text = memory_string_of(start, (size_t)(reader->at - start));
     if (strlen(word->text) != (size_t)(reader->at - start))
         word->text[0] = '\001'; /* a zero byte: refused like all control characters */
 }
