@@ -79,6 +79,18 @@ static bool is_compared(const struct option *option, field_set fields)
            && option->type != OPTION_SPECIAL && option->type != OPTION_IGNORED && option->type != OPTION_LATER;
 }
 
+static const struct option *compared_row(int field)
+{
+    static const struct option *rows[INTERFACE_FIELDS];
+    static bool listed;
+
+    for (size_t i = 0; i < option_count && !listed; i++)
+        if (is_compared(&option_table[i], ~(field_set)0) && !rows[option_table[i].field])
+            rows[option_table[i].field] = &option_table[i];
+    listed = true;
+    return rows[field];
+}
+
 /* -- attributes ----------------------------------------------------------------------------------------------------------------- */
 
 #define LACP_FIELDS                                                                                                                \
@@ -122,13 +134,13 @@ field_set interface_changed_fields(const struct interface *wanted, const struct 
 {
     field_set fields = 0;
 
-    for (size_t i = 0; i < option_count; i++) {
-        const struct option *option = &option_table[i];
+    for (field_set rest = wanted->set; rest; rest &= rest - 1) {
+        int field = field_lowest(rest);
+        const struct option *option = compared_row(field);
 
-        if (is_compared(option, wanted->set) && !option_same(option, wanted, observed)
-            && !diff_is_lacking(observed, option->field) && !is_unknown(observed, option->field)
-            && !is_the_trees(observed, option->field))
-            fields |= FIELD_BIT(option->field);
+        if (option && !option_same(option, wanted, observed) && !diff_is_lacking(observed, field) && !is_unknown(observed, field)
+            && !is_the_trees(observed, field))
+            fields |= FIELD_BIT(field);
     }
     if (interface_has(wanted, FIELD_UP) && wanted->up != observed->up)
         fields |= FIELD_BIT(FIELD_UP);
