@@ -416,12 +416,13 @@ bool diff_should_be_up(const struct diff *diff, const struct interface *wanted)
 static bool comes_up_late(const struct diff *diff, const struct interface *link)
 {
     const struct interface *parent = link->parent[0] ? network_find(diff->wanted, link->parent) : NULL;
-    size_t count;
-    const struct port *ports = ports_of(diff, link->name, &count);
+    size_t count = 0;
+    const struct port *ports;
 
     if (network_find(diff->observed, link->name))
         return false;
-    for (size_t i = 0; link->kind == INTERFACE_BRIDGE && i < count; i++) {
+    ports = link->kind == INTERFACE_BRIDGE ? ports_of(diff, link->name, &count) : NULL;
+    for (size_t i = 0; i < count; i++) {
         const struct interface *port = diff->wanted->items[ports[i].index];
 
         if (!diff->skipped[ports[i].index] && (diff_is_made(port) || network_find(diff->observed, port->name)))
@@ -541,8 +542,8 @@ static void mark_ends(struct diff *diff)
 static void plan_late_up(struct diff *diff, size_t index, bool *done)
 {
     const struct interface *wanted = diff->wanted->items[index];
-    size_t below = wanted->parent[0] ? network_index(diff->wanted, wanted->parent) : SIZE_MAX, count;
-    const struct port *ports = ports_of(diff, wanted->name, &count);
+    size_t below = wanted->parent[0] ? network_index(diff->wanted, wanted->parent) : SIZE_MAX, count = 0;
+    const struct port *ports;
     struct step *step;
     char line[64];
 
@@ -551,6 +552,7 @@ static void plan_late_up(struct diff *diff, size_t index, bool *done)
     done[index] = true;
     if (below != SIZE_MAX)
         plan_late_up(diff, below, done);
+    ports = kind_find(wanted->kind)->takes_ports ? ports_of(diff, wanted->name, &count) : NULL;
     for (size_t i = 0; i < count; i++)
         plan_late_up(diff, ports[i].index, done);
     if (!comes_up_late(diff, wanted) || !diff_should_be_up(diff, wanted))
