@@ -61,6 +61,7 @@ void answered_init(struct answered *answered)
 
 static void free_later(struct reconciler *reconciler, struct request *request)
 {
+    iface_move_free(TAKE_POINTER(request->iface)); /* it may listen yet */
     request->next = reconciler->answered.first;
     reconciler->answered.first = request;
     ev_idle_start(reconciler->loop, &reconciler->answered.idle);
