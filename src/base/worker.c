@@ -12,7 +12,7 @@
 #include "memory.h"
 
 /* Quick jobs whose end the loop hears of together: it would wake up, and wake the worker's processor, for each of them else. */
-enum { COMPANY = 16 };
+enum { COMPANY = 32 };
 
 struct list {
     struct job *first, *last;

@@ -118,10 +118,12 @@ static void plan_renewal(struct diff *diff, const char *name, const struct addre
 
 void address_diff_add(struct diff *diff, const struct interface *wanted)
 {
-    struct diff_link link = {.observed = network_find(diff->observed, wanted->name),
-                             .previous = network_find(diff->previous, wanted->name),
-                             .wanted = wanted};
+    struct diff_link link = {.wanted = wanted};
 
+    if (!wanted->address_count)
+        return;
+    link.observed = network_find(diff->observed, wanted->name);
+    link.previous = network_find(diff->previous, wanted->name);
     for (size_t i = 0; i < wanted->address_count; i++) {
         const struct address *there = find(link.observed, &wanted->addresses[i]);
 
@@ -135,12 +137,13 @@ void address_diff_add(struct diff *diff, const struct interface *wanted)
 /* The classic scripts flush a port: "ip addr flush dev PORT". Its link-local address is the kernel's own business. */
 void address_diff_flush(struct diff *diff, const struct interface *wanted)
 {
-    const struct interface *observed = network_find(diff->observed, wanted->name);
-    const struct interface *previous = network_find(diff->previous, wanted->name);
+    const struct interface *observed, *previous;
 
-    if (!observed || !wanted->master[0] || !interface_has(wanted, FIELD_ADDRESSES))
+    if (!wanted->master[0] || !interface_has(wanted, FIELD_ADDRESSES))
         return;
-    for (size_t i = 0; i < observed->address_count; i++) {
+    observed = network_find(diff->observed, wanted->name);
+    previous = network_find(diff->previous, wanted->name);
+    for (size_t i = 0; observed && i < observed->address_count; i++) {
         const struct address *address = &observed->addresses[i];
         bool link_local = address->family == AF_INET6 && address->scope == RT_SCOPE_LINK;
 

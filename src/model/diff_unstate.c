@@ -197,7 +197,7 @@ static void reset_fields(const struct diff *diff, struct interface *link, const 
 /* A cost once set is no longer the kernel's to choose, but for a new port. */
 static void tell_of_cost(struct diff *diff, const struct interface *wanted, const struct interface *observed)
 {
-    if (is_dropped(diff, wanted, FIELD_PORT_COST) && wanted->master[0] && text_equal(wanted->master, observed->master))
+    if (wanted->master[0] && text_equal(wanted->master, observed->master) && is_dropped(diff, wanted, FIELD_PORT_COST))
         problems_add(diff->problems, true, wanted->file, 0, 0,
                      "%s: its path_cost stays %u until it leaves %s: only for a new port the kernel chooses one by its speed", wanted->name,
                      observed->port.cost, wanted->master);

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "reconcile/reconcile_internal.h"
 
-#define WINDOW 64 /* steps handed over at a time */
+#define WINDOW 128 /* steps handed over at a time */
 
 struct run;
 
