@@ -90,15 +90,27 @@ static void plan_machines(struct reconciler *reconciler, struct plan *plan)
     }
 }
 
+/* apply reads them too, and stops at their errors. */
+static void check_definitions(const struct reconciler *reconciler, struct problems *problems)
+{
+    struct vm **vms = NULL;
+    size_t count = reconciler->files.read_vms(reconciler->files.context, &vms, problems);
+
+    for (size_t i = 0; i < count; i++)
+        vm_free(vms[i]);
+    free(vms);
+}
+
 bool reconcile_plan(struct reconciler *reconciler, struct plan *ret_plan, struct problems *problems)
 {
     struct network files = {0}, with_taps = {0};
     bool is_taken;
 
     reconciler->files.read_network(reconciler->files.context, &files, problems);
-    is_taken = !problems->errors;
     host_bind(reconciler, &files);
     reason_remember_files(reconciler, problems);
+    check_definitions(reconciler, problems);
+    is_taken = !problems->errors;
     host_plan_lost_taps(reconciler, ret_plan);
     host_wanted(reconciler, false, &with_taps);
     for (size_t i = 0; i < with_taps.count; i++)

@@ -138,6 +138,13 @@ for verb in define create; do
 	one_line trestle $verb /run/c2.txt
 done
 
+printf '%s\n' '[vm]' Memory=plenty >"$CONFIG/vms/c8.vm"
+for verb in plan apply; do
+	refused "^trestle: $verb: .*/vms/c8.vm:2:[0-9]+: .*Memory" trestle $verb
+done
+rm "$CONFIG/vms/c8.vm"
+check "and without it there is nothing to say" trestle plan
+
 defined() { # NAME LINE...
 	printf '%s\n' "${@:2}" >"/run/$1.vm"
 	check "define $1" trestle define "/run/$1.vm"
