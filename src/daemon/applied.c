@@ -32,6 +32,9 @@ struct applied {
     char *before;           /* staged before the change under way, in a transaction; empty when nothing was */
     char *old;              /* in force before */
     struct config_files files;
+    bool is_of_files;             /* what is staged was made of them: no other daemon's, none of a change before the last */
+    struct config_files in_force; /* what `current` holds; only for is_known */
+    bool is_known;
     bool begun;  /* neither committed nor dropped: a change is under way, or waits */
     bool within; /* a transaction, which has changed something before, perhaps */
     bool same;   /* as the one in force: none is staged */
@@ -65,6 +68,7 @@ void applied_free(struct applied *applied)
         return;
     worker_free(applied->writer);
     config_files_clear(&applied->files);
+    config_files_clear(&applied->in_force);
     free(applied->next);
     free(applied->staged);
     free(applied->before);
@@ -200,15 +204,22 @@ static void set_aside(const struct applied *applied)
         mkdir(applied->before, 0700);
 }
 
+/* Reading thousands of files takes longer than a change that changes nothing: once is enough for a daemon. */
+static bool is_in_force(struct applied *applied)
+{
+    if (!applied->is_known) {
+        config_files_clear(&applied->in_force);
+        applied_read(applied->current, &applied->in_force);
+        applied->is_known = true;
+    }
+    return applied_is_current(applied) && config_files_same(&applied->in_force, &applied->files);
+}
+
 static void run(struct job *job)
 {
     struct applied *applied = (struct applied *)job;
-    struct config_files before = {0};
-    bool same;
+    bool same = is_in_force(applied);
 
-    applied_read(applied->current, &before);
-    same = applied_is_current(applied) && config_files_same(&before, &applied->files);
-    config_files_clear(&before);
     if (!same) {
         rename(applied->old, applied->next); /* to be written over */
         if (write_copy(applied, &applied->error) < 0) {
@@ -255,6 +266,7 @@ void applied_begin(struct applied *applied, struct config_files *files)
         applied_drop(applied);
     config_files_clear(&applied->files);
     applied->files = *files;
+    applied->is_of_files = true;
     *files = (struct config_files){0};
     applied->error = (struct error){0};
     applied->begun = true;
@@ -274,6 +286,7 @@ void applied_keep(struct applied *applied)
 void applied_back(struct applied *applied)
 {
     wait_for_writer(applied);
+    applied->is_of_files = false;
     applied->error = (struct error){0};
     applied->begun = true;
     if (access(applied->before, F_OK) == 0) {
@@ -290,7 +303,7 @@ void applied_resume(struct applied *applied)
     applied->error = (struct error){0};
     applied->begun = true;
     applied->same = access(applied->staged, F_OK) < 0;
-    config_files_clear(&applied->files);
+    applied->is_of_files = false;
 }
 
 int applied_wait(struct applied *applied, struct error *err)
@@ -324,12 +337,26 @@ static int replace(const struct applied *applied, struct error *err)
     return sync_directory(applied->state_directory, err);
 }
 
+static void note_in_force(struct applied *applied)
+{
+    config_files_clear(&applied->in_force);
+    if (applied->is_of_files) {
+        applied->in_force = applied->files;
+        applied->files = (struct config_files){0};
+    }
+    applied->is_known = applied->is_of_files;
+}
+
 int applied_commit(struct applied *applied, struct error *err)
 {
     int result = applied_wait(applied, err); /* as a rule the copy is written by now */
 
     if (result == 0 && !applied->same)
         result = replace(applied, err);
+    if (result == 0)
+        note_in_force(applied);
+    else
+        applied->is_known = false; /* cut short somewhere */
     applied_drop(applied);
     return result;
 }
