@@ -165,7 +165,8 @@ struct request {
     struct hand_list hands;
 };
 
-/* Requests to be freed when there is nothing else to do: after the answer has gone out, which takes milliseconds to free if it is long. */
+/* Requests that were answered, to be freed when there is nothing else to do: large ones take milliseconds, and their answers go out
+ * first. */
 struct answered {
     struct request *first;
     ev_idle idle;
