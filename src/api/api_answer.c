@@ -80,18 +80,20 @@ void api_answer_text(struct api_request *request, unsigned status, const char *t
 static void answer_document(struct api_request *request, unsigned status, const char *type, json_t *json)
 {
     struct text text = {0};
-    char *line = document_text(json);
+    char *line;
 
-    text_add(&text, line);
     if (request->steps.length) {
-        text.length--; /* the brace */
+        document_add_open(&text, json);
         text_add(&text, ",\"steps\":");
         text_add_data(&text, request->steps.data, request->steps.length);
         text_add(&text, "}");
+    } else {
+        line = document_text(json);
+        text_add(&text, line);
+        free(line);
+        document_free(json);
     }
     text_add(&text, "\n");
-    free(line);
-    document_free(json);
     api_answer_text(request, status, type, text_take(&text));
 }
 

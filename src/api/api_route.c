@@ -115,7 +115,7 @@ static void copy_arguments(const char *pattern, const char *path, char *argument
         size_t length = part_length(path);
 
         if (*pattern == '{')
-            arguments[count++] = memory_format("%.*s", (int)length, path);
+            arguments[count++] = memory_string_of(path, length);
         pattern += part_length(pattern);
         path += length;
         if (!*pattern)

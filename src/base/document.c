@@ -1,6 +1,7 @@
 #include "document.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "error.h"
 #include "memory.h"
@@ -68,6 +69,13 @@ void document_add_string(struct text *text, const char *string)
     CLEANUP(document_freep) json_t *json = json_string(string);
     CLEANUP(freep) char *quoted = document_text(json);
     text_add(text, quoted);
+}
+
+void document_add_open(struct text *text, json_t *object)
+{
+    CLEANUP(freep) char *line = document_text(object);
+    text_add_data(text, line, strlen(line) - strlen("}"));
+    document_free(object);
 }
 
 void document_add_member(struct text *text, const char *before, const char *key, const char *string)

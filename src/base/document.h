@@ -22,6 +22,8 @@ char *document_text(const json_t *document);
 
 /* Adds a string as a document has it, in quotes; "null" for one that is not UTF-8. */
 void document_add_string(struct text *text, const char *string);
+/* Adds an object, which it takes, without its closing brace: members that are written by hand follow. */
+void document_add_open(struct text *text, json_t *object);
 void document_add_member(struct text *text, const char *before, const char *key, const char *string); /* {"KEY":"STRING" with before = "{" */
 
 void document_free(json_t *document); /* drops one reference; NULL is fine */

@@ -104,7 +104,7 @@ static char *parent_of(const char *path)
     const char *slash = strrchr(path, '/');
     if (!slash)
         return memory_string(".");
-    return slash == path ? memory_string("/") : memory_format("%.*s", (int)(slash - path), path);
+    return slash == path ? memory_string("/") : memory_string_of(path, (size_t)(slash - path));
 }
 
 /* By hand, because realpath() knows no target that does not exist yet. */

@@ -183,7 +183,7 @@ static int add_word(struct command *command, const char *word)
 
 static int unknown_option(struct command *command, const char *name, size_t length)
 {
-    CLEANUP(freep) char *word = memory_format("%.*s", (int)length, name);
+    CLEANUP(freep) char *word = memory_string_of(name, length);
     const char *near = nearest_option(command->verb, word);
     char shown[QUOTE_SIZE];
 

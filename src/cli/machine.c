@@ -16,7 +16,7 @@ static char *name_of_file(const struct command *command)
     size_t length = strlen(name);
 
     if (length > 3 && !strcmp(name + length - 3, ".vm"))
-        return memory_format("%.*s", (int)length - 3, name);
+        return memory_string_of(name, length - 3);
     output_fail(command, "%s: a VM's file is called NAME.vm, and NAME is the VM's name: rename it", path);
     return NULL;
 }

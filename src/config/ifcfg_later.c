@@ -90,7 +90,7 @@ static bool are_domains(const char *value)
 static bool is_6to4_route(const char *word)
 {
     const char *dash = strrchr(word, '-'), *slash = dash ? strchr(dash, '/') : NULL;
-    CLEANUP(freep) char *device = memory_format("%.*s", dash ? (int)(dash - word) : 0, word);
+    CLEANUP(freep) char *device = memory_string_of(word, dash ? (size_t)(dash - word) : 0);
     CLEANUP(freep) char *address = memory_format("2002:a00:1%.*s", slash ? (int)(slash - dash - 1) : 0, slash ? dash + 1 : "");
     uint8_t bytes[16];
     int64_t prefix;

@@ -19,7 +19,7 @@ static char *value_of(const char *text, const char *key)
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strncmp(line, key, length) == 0 && line[length] == '=')
-            return memory_format("%.*s", (int)strcspn(line + length + 1, "\r\n"), line + length + 1);
+            return memory_string_of(line + length + 1, strcspn(line + length + 1, "\r\n"));
     }
     return NULL;
 }
@@ -89,7 +89,7 @@ static void read_ifstate(const char *path, enum manager_kind kind, struct manage
         CLEANUP(freep) char *name = NULL;
 
         line += *line == '\n';
-        name = memory_format("%.*s", (int)strcspn(line, "=\r\n"), line);
+        name = memory_string_of(line, strcspn(line, "=\r\n"));
         if (!text_interface_name_fault(name))
             text_copy(manager_add(list, kind)->interface, INTERFACE_NAME_SIZE, name);
     }

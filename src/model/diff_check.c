@@ -85,12 +85,11 @@ static void skip_unbound(struct diff *diff, size_t index)
 /* What else the file states is done all the same. */
 static void check_lacking(const struct diff *diff, const struct interface *wanted, const struct interface *observed)
 {
-    field_set unseen = wanted->set & ~observed->set;
-
-    for (int field = 0; unseen && field < INTERFACE_FIELDS; field++) {
+    for (field_set unseen = wanted->set & ~observed->set; unseen; unseen &= unseen - 1) {
+        int field = field_lowest(unseen);
         const struct option *option;
 
-        if (!(unseen & FIELD_BIT(field)) || !diff_is_lacking(observed, field))
+        if (!diff_is_lacking(observed, field))
             continue;
         option = option_of_field(OPTION_INTERFACE, field); /* looks through the table: only for the few */
         if (option && !option_same(option, wanted, observed))

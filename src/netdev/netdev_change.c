@@ -81,10 +81,12 @@ static void describe(char *what, size_t size, const struct interface *to, field_
         snprintf(word, sizeof(word), "set MTU %u", to->mtu);
         add_word(what, size, word);
     }
-    for (int field = 0; others && field < INTERFACE_FIELDS; field++) {
-        if (!(others & FIELD_BIT(field)) || !field_words(field))
+    for (; others; others &= others - 1) {
+        const char *name = field_words(field_lowest(others));
+
+        if (!name)
             continue;
-        snprintf(word, sizeof(word), "set %s", field_words(field));
+        snprintf(word, sizeof(word), "set %s", name);
         add_word(what, size, word);
     }
     if (fields & FIELD_BIT(FIELD_UP))

@@ -191,23 +191,21 @@ static int act_on_tap(struct netdev_request *request, const struct netdev_messag
 
 int netdev_write_send(struct netdev_request *request, struct netdev_message *message, struct error *err)
 {
-    char words[256] = "";
-    const char *missing = NULL;
-    int code = -look_up(request->netdev, message, &missing);
+    char words[256];
+    const char *missing;
+    int code;
 
-    if (code == 0) {
+    do {
+        words[0] = '\0';
+        missing = NULL;
+        code = -look_up(request->netdev, message, &missing);
+        if (code)
+            continue;
         crash_point("netlink %s: %s", request->step->interface, message->what);
         if (message->header->nlmsg_type >= NETDEV_TAP_OPEN)
             return act_on_tap(request, message, &request->error);
         code = exchange(request->netdev, message, words, sizeof(words));
-    }
-    if (code && was_outdated(request->netdev, message)) {
-        words[0] = '\0';
-        missing = NULL;
-        code = -look_up(request->netdev, message, &missing);
-        if (code == 0)
-            code = exchange(request->netdev, message, words, sizeof(words));
-    }
+    } while (code && was_outdated(request->netdev, message));
     if (is_fine(request, message, code, missing))
         code = 0;
     if (code && err)

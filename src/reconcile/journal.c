@@ -77,31 +77,21 @@ static json_t *file_to_json(const struct file_edit *file)
     return json;
 }
 
-/* The members of a document follow, and it ends with it. */
-static void write_rest(json_t *json, struct text *text)
-{
-    CLEANUP(document_freep) json_t *rest = json;
-    CLEANUP(freep) char *members = document_text(rest);
-
-    text_add(text, ",");
-    text_add(text, members + strlen("{"));
-}
-
 static void write_part(const struct journal_part *part, struct text *text)
 {
     json_t *files = json_array(), *leases = json_array();
 
-    text_add(text, "{\"undo\":[");
-    for (size_t i = 0; i < part->undo.count; i++) {
-        text_add(text, i ? "," : "");
-        step_write(&part->undo.steps[i], text);
-    }
-    text_add(text, "]");
     for (size_t i = 0; i < part->before.count; i++)
         json_array_append_new(files, file_to_json(&part->before.items[i]));
     for (size_t i = 0; i < part->lease_count; i++)
         json_array_append_new(leases, json_pack("{s:s, s:s}", "from", part->leases[i].from, "to", part->leases[i].to));
-    write_rest(json_pack("{s:o, s:s?, s:o}", "files", files, "hands", part->hands, "leases", leases), text);
+    document_add_open(text, json_pack("{s:o, s:s?, s:o}", "files", files, "hands", part->hands, "leases", leases));
+    text_add(text, ",\"undo\":[");
+    for (size_t i = 0; i < part->undo.count; i++) {
+        text_add(text, i ? "," : "");
+        step_write(&part->undo.steps[i], text);
+    }
+    text_add(text, "]}");
 }
 
 int journal_write(const struct reconciler *reconciler, bool durable, struct error *err)
@@ -111,14 +101,14 @@ int journal_write(const struct reconciler *reconciler, bool durable, struct erro
     struct text text = {0};
     int result;
 
-    text_add(&text, "{\"kept\":");
+    document_add_open(&text, json_pack("{s:s, s:s, s:b, s:b, s:b, s:f}", "name", journal->name, "boot_id", journal->boot_id, "pending",
+                                       journal->pending, "transaction", journal->transaction, "goes_back", journal->goes_back,
+                                       "deadline", journal->deadline));
+    text_add(&text, ",\"kept\":");
     write_part(&journal->kept, &text);
     text_add(&text, ",\"running\":");
     write_part(&journal->running, &text);
-    write_rest(json_pack("{s:s, s:s, s:b, s:b, s:b, s:f}", "name", journal->name, "boot_id", journal->boot_id, "pending",
-                         journal->pending, "transaction", journal->transaction, "goes_back", journal->goes_back, "deadline",
-                         journal->deadline),
-               &text);
+    text_add(&text, "}");
     crash_point("journal: write");
     result = file_write(path, text.data, text.length, 0600, durable, err);
     text_clear(&text);

@@ -24,7 +24,7 @@ static char *find_mount(void)
         const char *type = strstr(line, " - cgroup2 ");
         int start = 0, end = 0;
         if (type && sscanf(line, "%*s %*s %*s / %n%*s%n", &start, &end) == 0 && end > start)
-            return memory_format("%.*s", end - start, line + start);
+            return memory_string_of(line + start, (size_t)(end - start));
     }
     return NULL;
 }

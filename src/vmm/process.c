@@ -118,7 +118,7 @@ static int clear_directory(const char *directory, struct error *err)
 int process_make_files(const char *directory, struct launch *launch, struct error *err)
 {
     int result = clear_directory(directory, err);
-    CLEANUP(freep) char *above = memory_format("%.*s", (int)(strrchr(directory, '/') - directory), directory);
+    CLEANUP(freep) char *above = memory_string_of(directory, (size_t)(strrchr(directory, '/') - directory));
     if (result == 0)
         result = file_make_directory(above, 0700, err);
     if (result < 0)
