@@ -124,8 +124,7 @@ static void finish(struct reconciler *reconciler, int result, const struct error
     event_emit(reconciler, "plan", request->name, "%s", result ? err->text : "applied");
     request->change.told.all_or_nothing = true;
     duplicate_finish(reconciler, result, err, &request->change.told);
-    if (result == 0)
-        host_rest(reconciler);
+    host_rest(reconciler, result == 0);
     host_schedule(reconciler, 0.);
 }
 

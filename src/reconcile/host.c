@@ -273,10 +273,10 @@ void host_pass(struct ev_loop *loop, ev_timer *timer, int events)
     queue_add(reconciler, &reconciler->queue, request);
 }
 
-void host_rest(struct reconciler *reconciler)
+void host_rest(struct reconciler *reconciler, bool rests)
 {
     ev_now_update(reconciler->loop);
-    reconciler->rests_until = ev_now(reconciler->loop) + AFTER_ANSWER;
+    reconciler->rests_until = rests ? ev_now(reconciler->loop) + AFTER_ANSWER : 0;
 }
 
 /* The earliest of all wishes counts. */

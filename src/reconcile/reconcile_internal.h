@@ -313,7 +313,8 @@ void host_diff(const struct reconciler *reconciler, const struct network *wanted
 void host_wanted(struct reconciler *reconciler, bool repairing, struct network *ret_wanted);
 void host_plan_lost_taps(struct reconciler *reconciler, struct plan *plan);
 void host_schedule(struct reconciler *reconciler, double after);
-void host_rest(struct reconciler *reconciler); /* what was just changed is not looked at for a moment */
+/* What was just changed is not looked at for a moment; what failed is at once, whatever was changed before it. */
+void host_rest(struct reconciler *reconciler, bool rests);
 void host_pass(struct ev_loop *loop, ev_timer *timer, int events);
 
 /* lease.c */
